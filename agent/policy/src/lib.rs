@@ -1,0 +1,23 @@
+//! What Doorpost decides, and nothing else: the [`Snapshot`] of all policy state, the [`Command`]s that change it, and the
+//! pure functions that answer "may this person do this now?" with a verdict or a [`Reason`].
+//!
+//! This crate knows no protocol, socket, file, clock or random source.
+
+pub mod apply;
+pub mod door;
+pub mod people;
+pub mod print;
+pub mod reason;
+pub mod record;
+pub mod schedule;
+pub mod site;
+pub mod snapshot;
+pub mod wifi;
+
+pub use apply::{Actor, Change, Command};
+pub use people::{Credential, CredentialKind, Member, MemberStatus, Pass, Team, Window};
+pub use reason::Reason;
+pub use record::{Noun, Outcome, Record};
+pub use schedule::{Schedule, Slot};
+pub use site::{AccessPoint, Device, DeviceProfile, Door, DoorGrant, Network, Plan, Printer, Relay, Site, SiteModel};
+pub use snapshot::Snapshot;

@@ -1,0 +1,247 @@
+//! All policy state at one moment, immutable. The Registrar makes the next one from this one and a list of changes; readers
+//! keep the one they hold for as long as a decision takes.
+
+use crate::apply::Change;
+use crate::people::{Credential, CredentialKind, Member, Pass, Team};
+use crate::print::{PrintAccount, Reservation};
+use crate::site::{Device, Network, Plan, SiteModel};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use values::{BookingId, CredentialId, DeviceName, JobId, MemberId, PassId, ResourceName, Secret, TeamId, Timestamp};
+
+/// A map that is shared between snapshots until it changes.
+pub type Shared<K, V> = Arc<BTreeMap<K, Arc<V>>>;
+
+/// A room or desk that can be had for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    pub name: ResourceName,
+    pub title: String,
+}
+
+/// A resource taken by a member for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booking {
+    pub id: BookingId,
+    pub resource: ResourceName,
+    pub member: MemberId,
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+/// All that decisions are made from.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Orders snapshots; each committed command adds one.
+    pub generation: u64,
+    pub site: Arc<SiteModel>,
+    /// The argon2id hash (PHC string) of the administrator's password; none until the box is claimed.
+    pub admin: Option<Secret<String>>,
+    pub members: Shared<MemberId, Member>,
+    pub teams: Shared<TeamId, Team>,
+    pub passes: Shared<PassId, Pass>,
+    pub credentials: Shared<CredentialId, Credential>,
+    pub devices: Shared<DeviceName, Device>,
+    pub print_accounts: Shared<MemberId, PrintAccount>,
+    /// Open reservations only.
+    pub reservations: Shared<JobId, Reservation>,
+    pub resources: Shared<ResourceName, Resource>,
+    pub bookings: Shared<BookingId, Booking>,
+    index: Arc<Index>,
+}
+
+/// Look-ups by what the network shows us, kept beside the maps.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    wifi_username: BTreeMap<String, CredentialId>,
+    print_username: BTreeMap<String, CredentialId>,
+    badge: BTreeMap<String, CredentialId>,
+    email: BTreeMap<String, MemberId>,
+}
+
+/// What was loaded from the store, before the look-ups are built.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    pub generation: u64,
+    pub admin: Option<Secret<String>>,
+    pub members: Vec<Member>,
+    pub teams: Vec<Team>,
+    pub passes: Vec<Pass>,
+    pub credentials: Vec<Credential>,
+    pub devices: Vec<Device>,
+    pub print_accounts: Vec<(MemberId, PrintAccount)>,
+    pub reservations: Vec<Reservation>,
+}
+
+impl Snapshot {
+    /// The first snapshot of a run: the site file's model and what the store holds.
+    #[must_use]
+    pub fn load(site: Arc<SiteModel>, loaded: Loaded) -> Self {
+        let mut snapshot = Self {
+            generation: loaded.generation,
+            site,
+            admin: loaded.admin,
+            members: by(loaded.members, |member| member.id),
+            teams: by(loaded.teams, |team| team.id),
+            passes: by(loaded.passes, |pass| pass.id),
+            credentials: by(loaded.credentials, |credential| credential.id),
+            devices: by(loaded.devices, |device| device.name.clone()),
+            print_accounts: Arc::new(loaded.print_accounts.into_iter().map(|(id, account)| (id, Arc::new(account))).collect()),
+            reservations: by(loaded.reservations, |reservation| reservation.job),
+            resources: Shared::default(),
+            bookings: Shared::default(),
+            index: Arc::default(),
+        };
+        let mut index = Index::default();
+        snapshot.members.values().for_each(|member| index.add_member(member));
+        snapshot.credentials.values().for_each(|credential| index.add_credential(credential));
+        snapshot.index = Arc::new(index);
+        snapshot
+    }
+
+    /// The snapshot after these changes. Each change says everything about its object, so applying twice changes nothing.
+    #[must_use]
+    pub fn with(&self, changes: &[Change]) -> Self {
+        let mut next = self.clone();
+        next.generation += 1;
+        for change in changes {
+            next.put(change);
+        }
+        next
+    }
+
+    fn put(&mut self, change: &Change) {
+        match change {
+            Change::Admin(hash) => self.admin = hash.clone(),
+            Change::Site(site) => self.site = Arc::clone(site),
+            Change::Member(member) => {
+                let index = Arc::make_mut(&mut self.index);
+                if let Some(old) = self.members.get(&member.id) {
+                    index.email.remove(&old.email.0.to_lowercase());
+                }
+                index.add_member(member);
+                insert(&mut self.members, member.id, member);
+            }
+            Change::Team(team) => insert(&mut self.teams, team.id, team),
+            Change::Pass(pass) => insert(&mut self.passes, pass.id, pass),
+            Change::Credential(credential) => {
+                Arc::make_mut(&mut self.index).add_credential(credential);
+                insert(&mut self.credentials, credential.id, credential);
+            }
+            Change::Device(device) => insert(&mut self.devices, device.name.clone(), device),
+            Change::DeviceRemoved(name) => {
+                Arc::make_mut(&mut self.devices).remove(name);
+            }
+            Change::PrintReserved { reservation, account } => {
+                insert(&mut self.reservations, reservation.job, reservation);
+                insert(&mut self.print_accounts, reservation.member, account);
+            }
+            Change::PrintSettled { job, member, account, .. } => {
+                Arc::make_mut(&mut self.reservations).remove(job);
+                insert(&mut self.print_accounts, *member, account);
+            }
+            Change::PrintCredited { member, account, .. } => insert(&mut self.print_accounts, *member, account),
+        }
+    }
+
+    /// The Wi-Fi key with this user name, realm and case set aside; revoked ones included, so that `why` can say so.
+    #[must_use]
+    pub fn wifi_key(&self, username: &str) -> Option<&Credential> {
+        self.by_index(&self.index.wifi_username, &self.bare_username(username))
+    }
+
+    #[must_use]
+    pub fn print_token(&self, username: &str) -> Option<&Credential> {
+        self.by_index(&self.index.print_username, &self.bare_username(username))
+    }
+
+    /// The badge with this canonical UID ([`crate::people::canonical_uid`]), unless it was revoked and given to nobody since.
+    #[must_use]
+    pub fn badge(&self, uid: &str) -> Option<&Credential> {
+        self.by_index(&self.index.badge, uid)
+    }
+
+    #[must_use]
+    pub fn member_by_email(&self, email: &str) -> Option<&Member> {
+        self.index.email.get(&email.to_lowercase()).and_then(|id| self.members.get(id)).map(AsRef::as_ref)
+    }
+
+    /// A member by id, e-mail address or exact name where only one has it.
+    #[must_use]
+    pub fn find_member(&self, text: &str) -> Option<&Member> {
+        if let Ok(id) = text.parse::<MemberId>() {
+            return self.members.get(&id).map(AsRef::as_ref);
+        }
+        if let Some(member) = self.member_by_email(text) {
+            return Some(member);
+        }
+        let mut named = self.members.values().filter(|member| member.name.0 == text);
+        let only = named.next()?;
+        named.next().is_none().then_some(only.as_ref())
+    }
+
+    #[must_use]
+    pub fn team_by_name(&self, name: &str) -> Option<&Team> {
+        self.teams.values().find(|team| team.name == name).map(AsRef::as_ref)
+    }
+
+    #[must_use]
+    pub fn plan_of(&self, member: &Member) -> Option<&Plan> {
+        self.site.plans.get(&member.plan)
+    }
+
+    /// Where a member's devices land: the team's network, else the plan's.
+    #[must_use]
+    pub fn network_of(&self, member: &Member) -> Option<&Network> {
+        let team = member.team.and_then(|id| self.teams.get(&id));
+        team.and_then(|team| self.site.networks.values().find(|network| network.team.as_deref() == Some(&team.name)))
+            .or_else(|| self.plan_of(member)?.wifi.as_ref().and_then(|wifi| self.site.networks.get(&wifi.network)))
+    }
+
+    pub fn credentials_of(&self, member: MemberId) -> impl Iterator<Item = &Credential> {
+        self.credentials.values().map(AsRef::as_ref).filter(move |credential| credential.member == member)
+    }
+
+    pub fn passes_of(&self, member: MemberId) -> impl Iterator<Item = &Pass> {
+        self.passes.values().map(AsRef::as_ref).filter(move |pass| pass.member == member)
+    }
+
+    /// A user name as it is stored: lower case, without this site's realm.
+    fn bare_username(&self, username: &str) -> String {
+        let lower = username.to_lowercase();
+        match lower.split_once('@') {
+            Some((bare, realm)) if realm == self.site.site.realm => bare.to_owned(),
+            _ => lower,
+        }
+    }
+
+    fn by_index(&self, index: &BTreeMap<String, CredentialId>, key: &str) -> Option<&Credential> {
+        index.get(key).and_then(|id| self.credentials.get(id)).map(AsRef::as_ref)
+    }
+}
+
+impl Index {
+    fn add_member(&mut self, member: &Member) {
+        self.email.insert(member.email.0.to_lowercase(), member.id);
+    }
+
+    /// A live credential takes its key over from a revoked one, never the other way round.
+    fn add_credential(&mut self, credential: &Credential) {
+        let (map, key) = match &credential.kind {
+            CredentialKind::WifiKey { username, .. } => (&mut self.wifi_username, username),
+            CredentialKind::PrintToken { username, .. } => (&mut self.print_username, username),
+            CredentialKind::Badge { uid } => (&mut self.badge, &uid.0),
+        };
+        if credential.revoked_at.is_none() || !map.contains_key(key) {
+            map.insert(key.clone(), credential.id);
+        }
+    }
+}
+
+fn by<K: Ord, V>(values: Vec<V>, key: impl Fn(&V) -> K) -> Shared<K, V> {
+    Arc::new(values.into_iter().map(|value| (key(&value), Arc::new(value))).collect())
+}
+
+fn insert<K: Ord + Clone, V: Clone>(map: &mut Shared<K, V>, key: K, value: &V) {
+    Arc::make_mut(map).insert(key, Arc::new(value.clone()));
+}
