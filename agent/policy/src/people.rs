@@ -1,7 +1,11 @@
 //! Members, teams, passes and what they carry: keys, badges, tokens.
 
+use crate::reason::Reason;
+use crate::schedule::spoken;
+use crate::site::Plan;
+use crate::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
-use values::{CredentialId, MemberId, PartnerName, PassId, Pii, PlanName, Secret, TeamId, Timestamp};
+use values::{CredentialId, MemberId, Now, PartnerName, PassId, Pii, PlanName, Secret, TeamId, Timestamp, Wall};
 
 /// A person with a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +42,32 @@ pub struct Window {
     pub until: Option<Timestamp>,
 }
 
+/// Where a moment lies in a [`Window`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    NotBegun { begins: Timestamp },
+    /// The clock is only a floor and lies before the beginning: it may have begun or not.
+    Unknown,
+    Running,
+    Over { since: Timestamp },
+}
+
+impl Window {
+    /// An untrusted clock is a floor: what it says has begun or ended has, what it says has not begun stays closed.
+    #[must_use]
+    pub fn phase(&self, now: Now) -> Phase {
+        let at = now.stamp();
+        match (self.from, self.until) {
+            (_, Some(until)) if until <= at => Phase::Over { since: until },
+            (Some(from), _) if from > at => match now.wall {
+                Wall::Trusted(_) => Phase::NotBegun { begins: from },
+                Wall::Unsynced(_) => Phase::Unknown,
+            },
+            _ => Phase::Running,
+        }
+    }
+}
+
 /// Members who share a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Team {
@@ -56,6 +86,54 @@ pub struct Pass {
     pub plan: PlanName,
     pub from: Timestamp,
     pub until: Timestamp,
+}
+
+impl Pass {
+    #[must_use]
+    pub const fn window(&self) -> Window {
+        Window { from: Some(self.from), until: Some(self.until) }
+    }
+}
+
+/// The member, if the membership as such is good at this moment: known, neither suspended nor ended, inside its window.
+/// What the plan includes is the caller's next question ([`grants`]).
+///
+/// # Errors
+/// What the member or the operator must be told.
+pub fn standing(snapshot: &Snapshot, member: MemberId, now: Now) -> Result<&Member, Reason> {
+    let member = snapshot.members.get(&member).ok_or(Reason::UnknownMember)?;
+    let say = |at| spoken(&snapshot.site.site, at);
+    match member.status {
+        MemberStatus::Active => {}
+        MemberStatus::Suspended { since } => return Err(Reason::MemberSuspended { since: say(since) }),
+        MemberStatus::Ended { at } => return Err(Reason::MemberEnded { at: say(at) }),
+    }
+    match member.valid.phase(now) {
+        Phase::Running => Ok(member),
+        Phase::NotBegun { begins } => Err(Reason::MembershipNotBegun { begins: say(begins) }),
+        Phase::Over { since } => Err(Reason::MembershipOver { since: say(since) }),
+        Phase::Unknown => Err(Reason::ClockUntrusted),
+    }
+}
+
+/// A plan that a member may use now: her own, or that of a running pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant<'a> {
+    pub plan: &'a Plan,
+    pub pass: Option<&'a Pass>,
+    /// When it ends by itself: the end of the membership's window, and of the pass's where there is one.
+    pub until: Option<Timestamp>,
+}
+
+/// All plans that a member may use now: her own first, then her running passes. A plan that the site file no longer has is
+/// left out.
+pub fn grants<'a>(snapshot: &'a Snapshot, member: &'a Member, now: Now) -> impl Iterator<Item = Grant<'a>> {
+    let own = snapshot.plan_of(member).map(|plan| Grant { plan, pass: None, until: member.valid.until });
+    let passes = snapshot.passes_of(member.id).filter(move |pass| pass.window().phase(now) == Phase::Running);
+    own.into_iter().chain(passes.filter_map(move |pass| {
+        let until = member.valid.until.map_or(pass.until, |end| end.min(pass.until));
+        snapshot.site.plans.get(&pass.plan).map(|plan| Grant { plan, pass: Some(pass), until: Some(until) })
+    }))
 }
 
 /// Something a member proves herself with. Shown once, revocable alone.
