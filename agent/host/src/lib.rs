@@ -1,1 +1,8 @@
+//! This Linux box: its clocks, its randomness, its service manager, its sandbox. The only crate that may say `unsafe`.
 
+pub mod clock;
+pub mod entropy;
+pub mod notify;
+
+pub use clock::Clock;
+pub use entropy::OsEntropy;

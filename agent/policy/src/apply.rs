@@ -3,13 +3,18 @@
 //! [`plan`] reads the newest snapshot and either refuses with a [`Reason`] or returns complete changes: the store writes
 //! them in one transaction and the next snapshot is made from them, both without choosing anything.
 
+mod device;
+mod people;
+mod site;
+
 use crate::people::{Credential, Member, Pass, Team, Window};
 use crate::print::{PrintAccount, Reservation, Settlement};
 use crate::reason::Reason;
+use crate::record::{Noun, Outcome, Record};
 use crate::site::{Device, DeviceProfile, SiteModel};
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
-use values::{CredentialId, DeviceName, Entropy, JobId, MemberId, Now, Pii, PlanName, PrinterName, Secret};
+use values::{CredentialId, DeviceName, Entropy, EventId, JobId, MemberId, Now, Pii, PlanName, PrinterName, Secret};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +89,13 @@ pub enum Change {
     PrintCredited { member: MemberId, amount_minor: i64, account: PrintAccount },
 }
 
+/// What a command comes to: complete changes, and the row of history that is committed with them.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    pub changes: Vec<Change>,
+    pub record: Record,
+}
+
 /// Decides a command against the newest snapshot. `entropy` is for new ids and user names.
 ///
 /// # Errors
@@ -94,7 +106,115 @@ pub fn plan(
     command: Command,
     now: Now,
     entropy: &mut dyn Entropy,
-) -> Result<Vec<Change>, Reason> {
-    let _ = (snapshot, actor, command, now, entropy);
-    Err(Reason::UnknownMember)
+) -> Result<Planned, Reason> {
+    let desk = Desk { snapshot, now };
+    let (changes, note) = match command {
+        Command::Claim { password_phc } => desk.claim(password_phc)?,
+        Command::ResetAdmin => desk.reset_admin()?,
+        Command::ApplySite { model } => desk.apply_site(model)?,
+        Command::AddMember { name, email, plan, team, valid } => {
+            desk.add_member(people::NewMember { name, email, plan, team, valid }, entropy)?
+        }
+        Command::SuspendMember { member } => desk.suspend_member(member)?,
+        Command::ResumeMember { member } => desk.resume_member(member)?,
+        Command::EndMember { member } => desk.end_member(member)?,
+        Command::GivePass { member, plan, valid } => desk.give_pass(member, plan, valid, entropy)?,
+        Command::IssueWifiKey { member, label, nt_hash } => desk.issue_wifi_key(member, label, nt_hash, entropy)?,
+        Command::IssuePrintToken { member, sha256 } => desk.issue_print_token(member, sha256, entropy)?,
+        Command::AddBadge { member, uid, label } => desk.add_badge(member, &uid, label, entropy)?,
+        Command::RevokeCredential { credential } => desk.revoke_credential(credential)?,
+        Command::AddDevice { name, profile, password_sha256 } => desk.add_device(name, profile, password_sha256)?,
+        Command::RemoveDevice { name } => desk.remove_device(&name)?,
+        Command::ReservePrint { job, member, printer, pages } => {
+            let changes = crate::print::plan_reserve(snapshot, job, member, &printer, pages, now)?;
+            (changes, Note::new(Noun::Print, "print-reserved", "Pages were set aside for a print job.").of(member).fact("job", job).fact("pages", pages))
+        }
+        Command::SettlePrint { job, settlement } => {
+            let changes = crate::print::plan_settle(snapshot, job, settlement, now)?;
+            (changes, settled_note(snapshot, job, settlement))
+        }
+        Command::CreditPrint { member, amount_minor } => {
+            let changes = crate::print::plan_credit(snapshot, member, amount_minor, now)?;
+            let amount = crate::reason::spoken_amount(amount_minor);
+            (changes, Note::new(Noun::Print, "print-credited", "Print credit was added.").of(member).fact("amount", amount))
+        }
+    };
+    Ok(Planned { changes, record: note.record(EventId::generate(entropy), actor, now) })
+}
+
+/// The place where commands are decided: the state they are decided against, and the moment.
+struct Desk<'a> {
+    snapshot: &'a Snapshot,
+    now: Now,
+}
+
+/// What a decision returns when it changes something.
+type Decided = Result<(Vec<Change>, Note), Reason>;
+
+/// The row of history of a command, before it has an id, a time and an actor.
+struct Note {
+    noun: Noun,
+    code: &'static str,
+    sentence: String,
+    member: Option<MemberId>,
+    credential: Option<CredentialId>,
+    place: Option<String>,
+    facts: Vec<(&'static str, String)>,
+}
+
+impl Note {
+    fn new(noun: Noun, code: &'static str, sentence: impl Into<String>) -> Self {
+        Self { noun, code, sentence: sentence.into(), member: None, credential: None, place: None, facts: Vec::new() }
+    }
+
+    fn of(mut self, member: MemberId) -> Self {
+        self.member = Some(member);
+        self
+    }
+
+    fn with(mut self, credential: CredentialId) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    fn at(mut self, place: &impl ToString) -> Self {
+        self.place = Some(place.to_string());
+        self
+    }
+
+    fn fact(mut self, key: &'static str, value: impl ToString) -> Self {
+        self.facts.push((key, value.to_string()));
+        self
+    }
+
+    fn record(self, id: EventId, actor: Actor, now: Now) -> Record {
+        let mut record = Record::new(id, now.stamp(), self.noun, Outcome::Noted, self.code, self.sentence);
+        record.member = self.member;
+        record.credential = self.credential;
+        record.place = self.place;
+        record.facts = self.facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        record.fact("actor", actor.word())
+    }
+}
+
+fn settled_note(snapshot: &Snapshot, job: JobId, settlement: Settlement) -> Note {
+    let note = match settlement {
+        Settlement::Settle { pages, by } => {
+            let how = match by {
+                crate::print::CountedBy::Counter => "by the printer's counter",
+                crate::print::CountedBy::Estimate => "by estimate",
+                crate::print::CountedBy::Operator => "by an operator",
+            };
+            Note::new(Noun::Print, "print-settled", format!("A print job was settled at {pages} pages, {how}."))
+                .fact("pages", pages)
+        }
+        Settlement::Void => Note::new(Noun::Print, "print-void", "Nothing was printed, so nothing was charged."),
+        Settlement::NeedsChecking => {
+            Note::new(Noun::Print, "print-needs-checking", "The printer did not say what came out; the job needs checking.")
+        }
+    };
+    match snapshot.reservations.get(&job) {
+        Some(reservation) => note.of(reservation.member).at(&reservation.printer).fact("job", job),
+        None => note.fact("job", job),
+    }
 }
