@@ -5,19 +5,23 @@
 
 pub mod apply;
 pub mod door;
+pub mod intent;
 pub mod people;
 pub mod print;
 pub mod reason;
 pub mod record;
 pub mod schedule;
+pub mod session;
 pub mod site;
 pub mod snapshot;
 pub mod wifi;
 
 pub use apply::{Actor, Change, Command};
+pub use intent::{IntentRow, IntentState};
 pub use people::{Credential, CredentialKind, Member, MemberStatus, Pass, Team, Window};
 pub use reason::Reason;
 pub use record::{Noun, Outcome, Record};
 pub use schedule::{Schedule, Slot};
+pub use session::SessionRow;
 pub use site::{AccessPoint, Device, DeviceProfile, Door, DoorGrant, Network, Plan, Printer, Relay, Site, SiteModel};
 pub use snapshot::Snapshot;
