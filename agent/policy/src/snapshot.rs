@@ -3,7 +3,7 @@
 
 use crate::apply::Change;
 use crate::people::{Credential, CredentialKind, Member, Pass, Team};
-use crate::print::{PrintAccount, Reservation};
+use crate::print::{PrintAccount, Reservation, Settlement};
 use crate::site::{Device, Network, Plan, SiteModel};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -136,8 +136,11 @@ impl Snapshot {
                 insert(&mut self.reservations, reservation.job, reservation);
                 insert(&mut self.print_accounts, reservation.member, account);
             }
-            Change::PrintSettled { job, member, account, .. } => {
-                Arc::make_mut(&mut self.reservations).remove(job);
+            Change::PrintSettled { job, member, settlement, account, .. } => {
+                // What needs checking stays reserved until a counter or a person settles it.
+                if !matches!(settlement, Settlement::NeedsChecking) {
+                    Arc::make_mut(&mut self.reservations).remove(job);
+                }
                 insert(&mut self.print_accounts, *member, account);
             }
             Change::PrintCredited { member, account, .. } => insert(&mut self.print_accounts, *member, account),
