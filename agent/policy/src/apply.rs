@@ -126,11 +126,11 @@ pub fn plan(
         Command::AddDevice { name, profile, password_sha256 } => desk.add_device(name, profile, password_sha256)?,
         Command::RemoveDevice { name } => desk.remove_device(&name)?,
         Command::ReservePrint { job, member, printer, pages } => {
-            let changes = crate::print::plan_reserve(snapshot, job, member, printer, pages, now)?;
+            let changes = crate::print::plan_reserve(snapshot, job, member, &printer, pages, now)?;
             (changes, Note::new(Noun::Print, "print-reserved", "Pages were set aside for a print job.").of(member).fact("job", job).fact("pages", pages))
         }
         Command::SettlePrint { job, settlement } => {
-            let changes = crate::print::plan_settle(snapshot, job, settlement)?;
+            let changes = crate::print::plan_settle(snapshot, job, settlement, now)?;
             (changes, settled_note(snapshot, job, settlement))
         }
         Command::CreditPrint { member, amount_minor } => {
