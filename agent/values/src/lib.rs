@@ -5,10 +5,12 @@
 
 mod entropy;
 mod id;
+mod mac;
 mod secret;
 mod time;
 
 pub use entropy::{Entropy, SeededEntropy};
 pub use id::*;
+pub use mac::MacAddress;
 pub use secret::{Pii, Secret};
 pub use time::{Mono, Now, Timestamp, Wall};

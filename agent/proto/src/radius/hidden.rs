@@ -1,0 +1,99 @@
+//! Values hidden by MD5 key streams: User-Password (RFC 2865, 5.2) and the MS-MPPE keys (RFC 2548, 2.4.2 and 2.4.3).
+//!
+//! The box only writes the keys; reading them and hiding a password is the access point's side, for the simulated one.
+
+use super::Authenticator;
+use md5::{Digest, Md5};
+use values::Secret;
+
+/// The longest User-Password (RFC 2865, 5.2).
+const PASSWORD_MAX_BYTES: usize = 128;
+const BLOCK: usize = 16;
+
+/// Which of the two keys, by Microsoft's Vendor-Type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    Send,
+    Recv,
+}
+
+impl KeyKind {
+    #[must_use]
+    pub const fn vendor_type(self) -> u8 {
+        match self {
+            Self::Send => 16,
+            Self::Recv => 17,
+        }
+    }
+}
+
+/// One block of key stream: MD5(secret, previous ciphertext or the start).
+fn stream(secret: &[u8], parts: &[&[u8]]) -> [u8; BLOCK] {
+    let mut md5 = Md5::new();
+    md5.update(secret);
+    parts.iter().for_each(|part| md5.update(part));
+    md5.finalize().into()
+}
+
+fn hide(plain: &[u8], secret: &[u8], start: &[&[u8]]) -> Vec<u8> {
+    let mut out: Vec<u8> = Vec::with_capacity(plain.len().next_multiple_of(BLOCK));
+    let mut mask = stream(secret, start);
+    for chunk in plain.chunks(BLOCK) {
+        let from = out.len();
+        out.extend((0..BLOCK).map(|i| chunk.get(i).copied().unwrap_or(0) ^ mask[i]));
+        mask = stream(secret, &[&out[from..]]);
+    }
+    out
+}
+
+fn reveal(hidden: &[u8], secret: &[u8], start: &[&[u8]]) -> Option<Vec<u8>> {
+    if hidden.is_empty() || !hidden.len().is_multiple_of(BLOCK) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(hidden.len());
+    let mut mask = stream(secret, start);
+    for chunk in hidden.chunks(BLOCK) {
+        out.extend(chunk.iter().zip(mask).map(|(byte, mask)| byte ^ mask));
+        mask = stream(secret, &[chunk]);
+    }
+    Some(out)
+}
+
+/// The value of a User-Password attribute. Text beyond 128 octets is cut off: no such password exists.
+#[must_use]
+pub fn hide_password(password: &[u8], request_authenticator: &Authenticator, secret: &[u8]) -> Vec<u8> {
+    let cut = &password[..password.len().min(PASSWORD_MAX_BYTES)];
+    let plain: &[u8] = if cut.is_empty() { &[0] } else { cut };
+    hide(plain, secret, &[request_authenticator])
+}
+
+/// The password in a User-Password attribute, without its padding.
+#[must_use]
+pub fn reveal_password(hidden: &[u8], request_authenticator: &Authenticator, secret: &[u8]) -> Option<Secret<Vec<u8>>> {
+    if hidden.len() > PASSWORD_MAX_BYTES {
+        return None;
+    }
+    let mut plain = reveal(hidden, secret, &[request_authenticator])?;
+    let end = plain.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    plain.truncate(end);
+    Some(Secret::new(plain))
+}
+
+/// Salt and hidden key: the content of MS-MPPE-Send-Key or -Recv-Key. The salt's highest bit is set here; it must differ
+/// between the keys of one packet.
+pub(super) fn mppe_key(key: &[u8; 32], salt: [u8; 2], request_authenticator: &Authenticator, secret: &[u8]) -> Vec<u8> {
+    let salt = [salt[0] | 0x80, salt[1]];
+    let plain = zeroize::Zeroizing::new([&[32], key.as_slice()].concat());
+    let mut out = salt.to_vec();
+    out.extend(hide(&plain, secret, &[request_authenticator, &salt]));
+    out
+}
+
+/// The key in a MS-MPPE-Send-Key or -Recv-Key.
+#[must_use]
+pub fn open_mppe_key(content: &[u8], request_authenticator: &Authenticator, secret: &[u8]) -> Option<Secret<Vec<u8>>> {
+    let (salt, hidden) = content.split_first_chunk::<2>()?;
+    let plain = zeroize::Zeroizing::new(reveal(hidden, secret, &[request_authenticator, salt])?);
+    let (&length, rest) = plain.split_first()?;
+    rest.get(..usize::from(length)).map(|key| Secret::new(key.to_vec()))
+}
