@@ -1,0 +1,131 @@
+//! One print submission as it is written down: [`JobRecord`] is the row that survives a restart, [`JobStage`] how far it
+//! has come. The print engine alone moves a job from stage to stage; the store saves the record as it is.
+//!
+//! ```text
+//! Held <--> Reserving --> Forwarding --> Settling --> Completed | Aborted | Canceled
+//!                              `------------^ `--> NeedsChecking --(counter or operator)--^
+//! ```
+
+use super::{CountedBy, PrintResult};
+use crate::reason::Reason;
+use serde::{Deserialize, Serialize};
+use values::{CredentialId, JobId, MemberId, Pii, PrinterName, Timestamp};
+
+/// A job whose document has arrived whole. Everything before that is lost with a restart, and nothing of it was promised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRecord {
+    pub id: JobId,
+    /// The `job-id` by which IPP clients know it; never given twice.
+    pub number: u32,
+    pub member: MemberId,
+    pub credential: CredentialId,
+    pub printer: PrinterName,
+    /// `job-name`: what the member called it.
+    pub document: Pii<String>,
+    /// `document-format`, a media type.
+    pub format: String,
+    pub bytes: u64,
+    /// SHA-256 of the spooled document, in hexadecimal.
+    pub digest: String,
+    /// Sides that will be printed, copies included.
+    pub pages: u32,
+    /// What is asked of the printer, as the engine wrote it; opaque to everyone else.
+    pub ticket: String,
+    pub submitted_at: Timestamp,
+    /// When the stage changed last.
+    pub updated_at: Timestamp,
+    pub stage: JobStage,
+}
+
+/// How far a job has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "stage")]
+pub enum JobStage {
+    /// Waits for credit, for its member, or for its release; goes by itself at `expires_at`.
+    Held {
+        reason: Reason,
+        expires_at: Timestamp,
+    },
+    /// Pages are being set aside. The reservation of this job says whether they were.
+    Reserving,
+    /// Pages are set aside; the printer is being given the document or works on it.
+    Forwarding {
+        upstream: UpstreamJob,
+    },
+    /// The printer is done with it; the ledger has not answered yet.
+    Settling {
+        ending: Ending,
+    },
+    /// What came out is unknown, and nothing is charged until a counter or a person says.
+    NeedsChecking {
+        sentence: String,
+    },
+    Completed {
+        pages: u32,
+        by: CountedBy,
+        charged_minor: i64,
+    },
+    /// Ended by the printer or by us. `pages` came out and were settled.
+    Aborted {
+        pages: u32,
+        charged_minor: i64,
+        sentence: String,
+    },
+    /// Ended by the member or an operator. `pages` came out and were settled.
+    Canceled {
+        pages: u32,
+        charged_minor: i64,
+    },
+}
+
+/// What the printer may know of a job; saved before the step that it allows, so that a restart never sends a document
+/// twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "known")]
+pub enum UpstreamJob {
+    /// No byte of the document has left: it may be offered again.
+    Nothing,
+    /// The document may have left in a Print-Job whose answer has not come: it is not sent again.
+    Unnamed,
+    /// The printer's own `job-id`; it can be asked.
+    Named { upstream_job_id: i32 },
+}
+
+/// How a job came to its end, before the ledger has closed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    pub result: PrintResult,
+    /// Whether somebody cancelled it, rather than the printer or we giving it up.
+    pub canceled: bool,
+    /// One plain sentence, where there is something to tell.
+    pub sentence: String,
+}
+
+impl JobStage {
+    /// Whether the job will never change again.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Held { .. }
+            | Self::Reserving
+            | Self::Forwarding { .. }
+            | Self::Settling { .. }
+            | Self::NeedsChecking { .. } => false,
+            Self::Completed { .. } | Self::Aborted { .. } | Self::Canceled { .. } => true,
+        }
+    }
+
+    /// The word of the API and the command line.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Held { .. } => "held",
+            Self::Reserving => "pending",
+            Self::Forwarding { .. } | Self::Settling { .. } => "printing",
+            Self::NeedsChecking { .. } => "needs-checking",
+            Self::Completed { .. } => "completed",
+            Self::Aborted { .. } => "aborted",
+            Self::Canceled { .. } => "canceled",
+        }
+    }
+}
