@@ -1,0 +1,280 @@
+//! One login: which Response is awaited, what it may hold, and which Request follows (RFC 3748 4.1 and 5). What travels inside
+//! the TLS messages belongs to tls.rs and phase2.rs. The picture is in mod.rs.
+
+use super::failure::{EapDiscard, EapFailure};
+use super::fragment::{ACKNOWLEDGEMENT, FRAGMENT_MIN_BYTES, Outgoing, START};
+use super::identity::text_of;
+use super::method::{Method, MethodKind, eap_type};
+use super::packet::{Message, Packet};
+use super::phase2::{self, Asked, Listening, Proven};
+use super::tls::{Channel, Heard};
+use super::{EapInput, EapSettings, EapStep};
+use std::sync::Arc;
+use values::Secret;
+
+/// Most Requests in one conversation (hostapd allows as many without progress). A login needs about 10, with fragments of
+/// 100 bytes about 35; a peer that sends 64 KiB in pieces gets no further than this.
+pub const ROUNDS_MAX: u8 = 50;
+/// EAPOL's header, which shares the Framed-MTU with the EAP packet (RFC 3580 3.10).
+const EAPOL_HEADER_BYTES: usize = 4;
+
+/// The server's side of one login. Steps are handed out one at a time: an input is answered by exactly one `EapStep`.
+pub struct EapConversation {
+    settings: Arc<EapSettings>,
+    packet_max_bytes: usize,
+    entropy: Secret<[u8; 32]>,
+    /// Set by the first Response/Identity.
+    identity: Option<String>,
+    /// The Identifier of the Request that is outstanding, or of the Response that is being answered.
+    identifier: u8,
+    /// Requests sent so far.
+    rounds: u8,
+    state: State,
+}
+
+enum State {
+    Begin,
+    AwaitIdentity,
+    /// Start of the last of `offered` is outstanding.
+    Offered {
+        offered: Vec<MethodKind>,
+    },
+    Tunnel(Box<Tunnel>),
+    AwaitCredential {
+        channel: Box<Channel>,
+        asked: Asked,
+    },
+    AwaitVerdict {
+        channel: Box<Channel>,
+        proven: Proven,
+    },
+    /// Our alert is on its way; whatever the peer says to its last fragment, the end follows.
+    AlertSent {
+        kind: MethodKind,
+        outgoing: Option<Outgoing>,
+        why: EapFailure,
+    },
+    Done,
+}
+
+struct Tunnel {
+    channel: Channel,
+    inner: Listening,
+}
+
+impl EapConversation {
+    #[must_use]
+    pub fn new(settings: Arc<EapSettings>, framed_mtu: Option<u16>, entropy: [u8; 32]) -> Self {
+        let room = framed_mtu.map_or(usize::MAX, |mtu| usize::from(mtu).saturating_sub(EAPOL_HEADER_BYTES));
+        let packet_max_bytes = settings.fragment_max_bytes.min(room).max(FRAGMENT_MIN_BYTES);
+        Self {
+            settings,
+            packet_max_bytes,
+            entropy: Secret::new(entropy),
+            identity: None,
+            identifier: 0,
+            rounds: 0,
+            state: State::Begin,
+        }
+    }
+
+    /// The name that the peer gave outside the tunnel. Good for routing and logs; it proves nothing.
+    #[must_use]
+    pub fn outer_identity(&self) -> Option<&str> {
+        self.identity.as_deref()
+    }
+
+    pub fn handle(&mut self, input: EapInput) -> EapStep {
+        match (input, std::mem::replace(&mut self.state, State::Done)) {
+            (EapInput::Response(packet), state) => self.handle_packet(&packet, state),
+            (EapInput::Credential { nt_hash }, State::AwaitCredential { channel, asked }) => {
+                self.prove(channel, asked.credential(&nt_hash))
+            }
+            (EapInput::Verdict { allow }, State::AwaitVerdict { channel, proven }) => {
+                self.follow(*channel, proven.verdict(allow))
+            }
+            (EapInput::Credential { .. } | EapInput::Verdict { .. }, state) => {
+                self.discard(state, EapDiscard::OutOfTurn)
+            }
+        }
+    }
+
+    fn handle_packet(&mut self, packet: &[u8], state: State) -> EapStep {
+        if packet.is_empty() && matches!(state, State::Begin) {
+            return self.request(State::AwaitIdentity, eap_type::IDENTITY, &[]);
+        }
+        let response = match Packet::decode(packet) {
+            Ok(Packet::Response(response)) => response,
+            Ok(Packet::Request(_) | Packet::Success { .. } | Packet::Failure { .. }) => {
+                return self.discard(state, EapDiscard::NotAResponse);
+            }
+            Err(_) => return self.discard(state, EapDiscard::Malformed),
+        };
+        if !matches!(state, State::Begin) && response.identifier != self.identifier {
+            return self.discard(state, EapDiscard::WrongIdentifier);
+        }
+        self.handle_response(&response, state)
+    }
+
+    fn handle_response(&mut self, response: &Message<'_>, state: State) -> EapStep {
+        match (state, response.kind) {
+            (State::Begin | State::AwaitIdentity, eap_type::IDENTITY) => {
+                self.identifier = response.identifier;
+                self.handle_identity(response.data)
+            }
+            (State::Offered { offered }, eap_type::NAK) => {
+                match MethodKind::negotiate(&self.settings.methods, &offered, response.data) {
+                    Some(method) => self.offer(offered, method),
+                    None => self.fail(EapFailure::NoCommonMethod { wanted: response.data.to_vec() }),
+                }
+            }
+            (State::Offered { offered }, kind) => match offered.last() {
+                Some(&method) if method.eap_type() == kind => self.open_tunnel(method, response.data),
+                _ => self.discard(State::Offered { offered }, EapDiscard::WrongType),
+            },
+            (State::Tunnel(tunnel), kind) if tunnel.channel.kind().eap_type() == kind => {
+                self.pump(*tunnel, response.data)
+            }
+            (State::AlertSent { kind, mut outgoing, why }, received) if kind.eap_type() == received => {
+                match outgoing.as_mut().and_then(Outgoing::next_fragment) {
+                    Some(fragment) => {
+                        self.request(State::AlertSent { kind, outgoing, why }, kind.eap_type(), &fragment)
+                    }
+                    None => self.fail(why),
+                }
+            }
+            (state @ (State::AwaitCredential { .. } | State::AwaitVerdict { .. } | State::Done), _) => {
+                self.discard(state, EapDiscard::OutOfTurn)
+            }
+            (state, _) => self.discard(state, EapDiscard::WrongType),
+        }
+    }
+
+    fn handle_identity(&mut self, name: &[u8]) -> EapStep {
+        match (text_of(name), self.settings.methods.first().copied()) {
+            (Ok(identity), Some(method)) => {
+                self.identity = Some(identity);
+                self.offer(Vec::new(), method)
+            }
+            (Err(why), _) => self.fail(why),
+            (Ok(_), None) => self.fail(EapFailure::LocalFault { what: "no EAP method is configured".into() }),
+        }
+    }
+
+    fn offer(&mut self, mut offered: Vec<MethodKind>, method: MethodKind) -> EapStep {
+        offered.push(method);
+        self.request(State::Offered { offered }, method.eap_type(), &START)
+    }
+
+    fn open_tunnel(&mut self, method: MethodKind, data: &[u8]) -> EapStep {
+        match Channel::new(&self.settings.tls, method, self.packet_max_bytes) {
+            Ok(channel) => self.pump(Tunnel { channel, inner: Listening::new(method, &self.entropy) }, data),
+            Err(why) => self.fail(why),
+        }
+    }
+
+    /// One Response into the tunnel, and what follows from it.
+    fn pump(&mut self, mut tunnel: Tunnel, data: &[u8]) -> EapStep {
+        let kind = tunnel.channel.kind().eap_type();
+        let plaintext = match tunnel.channel.handle(data) {
+            Ok(Heard::Continue(fragment)) => return self.request(State::Tunnel(Box::new(tunnel)), kind, &fragment),
+            Ok(Heard::Turn { plaintext }) => plaintext,
+            Err(why) => return self.break_off(tunnel.channel, why),
+        };
+        if !tunnel.channel.is_established() || plaintext.is_empty() {
+            // A flight of the handshake goes out alone; phase 2 begins when the peer has taken it.
+            if let Some(flight) = tunnel.channel.take_flight() {
+                return self.request(State::Tunnel(Box::new(tunnel)), kind, &flight);
+            }
+        }
+        if !tunnel.channel.is_established() {
+            return self.request(State::Tunnel(Box::new(tunnel)), kind, &ACKNOWLEDGEMENT);
+        }
+        let step = tunnel.inner.hear(&plaintext);
+        self.follow(tunnel.channel, step)
+    }
+
+    /// Does what phase 2 wants.
+    fn follow(&mut self, mut channel: Channel, step: phase2::Step) -> EapStep {
+        let kind = channel.kind().eap_type();
+        match step {
+            phase2::Step::Say(inner, plaintext) => match channel.say(&plaintext) {
+                Ok(()) => {
+                    let flight = channel.take_flight().unwrap_or_else(|| ACKNOWLEDGEMENT.to_vec());
+                    self.request(State::Tunnel(Box::new(Tunnel { channel, inner })), kind, &flight)
+                }
+                Err(why) => self.fail(why),
+            },
+            phase2::Step::Listen(inner) => {
+                self.request(State::Tunnel(Box::new(Tunnel { channel, inner })), kind, &ACKNOWLEDGEMENT)
+            }
+            phase2::Step::Ask(asked) => {
+                let username = asked.username().to_owned();
+                self.state = State::AwaitCredential { channel: Box::new(channel), asked };
+                EapStep::NeedCredential { username }
+            }
+            phase2::Step::Accept { username } => self.succeed(&channel, username),
+            phase2::Step::Refuse(why) => self.fail(why),
+        }
+    }
+
+    fn prove(&mut self, channel: Box<Channel>, proven: Proven) -> EapStep {
+        match method_of(&channel) {
+            Ok(method) => {
+                let (username, correct) = (proven.username().to_owned(), proven.is_correct());
+                self.state = State::AwaitVerdict { channel, proven };
+                EapStep::Proven { username, correct, method }
+            }
+            Err(why) => self.fail(why),
+        }
+    }
+
+    fn succeed(&mut self, channel: &Channel, username: String) -> EapStep {
+        match (channel.export_keys(), method_of(channel)) {
+            (Ok(keys), Ok(method)) => {
+                let packet = Packet::Success { identifier: self.identifier }.encode();
+                EapStep::Success { packet, keys, method, username }
+            }
+            (Err(why), _) | (_, Err(why)) => self.fail(why),
+        }
+    }
+
+    /// TLS failed. If it leaves an alert, the peer gets it before the end, so that it can say why.
+    fn break_off(&mut self, mut channel: Channel, why: EapFailure) -> EapStep {
+        let kind = channel.kind();
+        match channel.take_flight() {
+            Some(alert) => {
+                let state = State::AlertSent { kind, outgoing: channel.into_outgoing(), why };
+                self.request(state, kind.eap_type(), &alert)
+            }
+            None => self.fail(why),
+        }
+    }
+
+    fn request(&mut self, next: State, kind: u8, data: &[u8]) -> EapStep {
+        if self.rounds >= ROUNDS_MAX {
+            return self.fail(EapFailure::RoundsExceeded);
+        }
+        self.rounds += 1;
+        self.identifier = self.identifier.wrapping_add(1);
+        self.state = next;
+        EapStep::Request(Packet::Request(Message { identifier: self.identifier, kind, data }).encode())
+    }
+
+    fn fail(&mut self, why: EapFailure) -> EapStep {
+        self.state = State::Done;
+        EapStep::Failure { packet: Packet::Failure { identifier: self.identifier }.encode(), why }
+    }
+
+    fn discard(&mut self, state: State, why: EapDiscard) -> EapStep {
+        self.state = state;
+        EapStep::Discard(why)
+    }
+}
+
+fn method_of(channel: &Channel) -> Result<Method, EapFailure> {
+    let (tls_version, cipher) =
+        channel.version().ok_or(EapFailure::LocalFault { what: "the TLS version is not known".into() })?;
+    let outer = channel.kind();
+    Ok(Method { outer, inner: phase2::inner_method(outer), tls_version, cipher })
+}

@@ -1,0 +1,193 @@
+//! The TLS tunnel of one conversation: rustls in memory between fragments in and fragments out, the keys at its end, and the
+//! server configuration it runs on. It knows no inner method.
+//!
+//! No session is ever resumed: rustls would hand out tickets before the inner method has proved anybody, and Windows fails
+//! on PEAP and TTLS tickets under TLS 1.3.
+
+use super::failure::EapFailure;
+use super::fragment::{ACKNOWLEDGEMENT, Outgoing, Reassembly, TlsData};
+use super::method::{MethodKind, TlsVersion};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::{NoServerSessionStorage, ServerConnection};
+use rustls::time_provider::TimeProvider;
+use rustls::{AlertDescription, ProtocolVersion, ServerConfig};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::io::{Read, Write};
+use std::sync::Arc;
+use values::Secret;
+use zeroize::Zeroizing;
+
+/// Most plaintext that one message of phase 2 may hold: the AVPs or the inner EAP packet of any login fit in a tenth.
+const PHASE2_MAX_BYTES: usize = 4_096;
+/// MSK and EMSK. TLS 1.3 mixes the length into the keys, so exactly this much is asked for and then cut.
+const EXPORT_BYTES: usize = 128;
+
+/// The TLS server that EAP runs on: TLS 1.2 and 1.3, X25519, P-256 and P-384, no client certificates, no resumption.
+pub fn tls_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    time_provider: Arc<dyn TimeProvider>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let provider = CryptoProvider {
+        kx_groups: vec![aws_lc_rs::kx_group::X25519, aws_lc_rs::kx_group::SECP256R1, aws_lc_rs::kx_group::SECP384R1],
+        ..aws_lc_rs::default_provider()
+    };
+    let mut config = ServerConfig::builder_with_details(Arc::new(provider), time_provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+/// The first 64 bytes of what the tunnel exports (MSK), as RADIUS carries them: MS-MPPE-Recv-Key and MS-MPPE-Send-Key.
+#[derive(Clone, Debug)]
+pub struct SessionKeys {
+    /// MSK bytes 0 to 31; the PMK of the Wi-Fi session.
+    pub recv_key: Secret<[u8; 32]>,
+    /// MSK bytes 32 to 63.
+    pub send_key: Secret<[u8; 32]>,
+}
+
+/// What became of the peer's TLS data.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// Send this: an acknowledgement of a fragment, or the next fragment.
+    Continue(Vec<u8>),
+    /// A whole message has been taken, or our last one acknowledged. It is our turn.
+    Turn { plaintext: Zeroizing<Vec<u8>> },
+}
+
+/// The tunnel.
+pub(super) struct Channel {
+    kind: MethodKind,
+    connection: ServerConnection,
+    incoming: Reassembly,
+    /// What has been sent of our last message; None once it is through.
+    outgoing: Option<Outgoing>,
+    packet_max_bytes: usize,
+}
+
+impl Channel {
+    pub(super) fn new(
+        config: &Arc<ServerConfig>,
+        kind: MethodKind,
+        packet_max_bytes: usize,
+    ) -> Result<Self, EapFailure> {
+        let connection = ServerConnection::new(Arc::clone(config)).map_err(EapFailure::from)?;
+        Ok(Self { kind, connection, incoming: Reassembly::Empty, outgoing: None, packet_max_bytes })
+    }
+
+    pub(super) const fn kind(&self) -> MethodKind {
+        self.kind
+    }
+
+    /// Takes the type-data of one Response. After an error there may still be an alert to send: `take_flight`.
+    pub(super) fn handle(&mut self, type_data: &[u8]) -> Result<Heard, EapFailure> {
+        let fragment = TlsData::decode(type_data)?;
+        if fragment.version != 0 {
+            return Err(EapFailure::MethodVersionUnsupported { version: fragment.version });
+        }
+        if let Some(outgoing) = self.outgoing.as_mut().filter(|outgoing| outgoing.has_more()) {
+            if !fragment.is_acknowledgement() {
+                return Err(EapFailure::PeerMisbehaved { what: "data where a fragment was to be acknowledged" });
+            }
+            if let Some(next) = outgoing.next_fragment() {
+                return Ok(Heard::Continue(next));
+            }
+        }
+        self.outgoing = None;
+        match self.incoming.push(&fragment)? {
+            None => Ok(Heard::Continue(ACKNOWLEDGEMENT.to_vec())),
+            Some(message) => Ok(Heard::Turn { plaintext: self.feed(&message)? }),
+        }
+    }
+
+    /// Feeds rustls one message and takes out what it decrypts to.
+    fn feed(&mut self, mut message: &[u8]) -> Result<Zeroizing<Vec<u8>>, EapFailure> {
+        // All of it is allocated at once: a vector that grows would leave copies of a password behind.
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(PHASE2_MAX_BYTES));
+        while !message.is_empty() {
+            let taken = self.connection.read_tls(&mut message);
+            let state = self.connection.process_new_packets()?;
+            taken.map_err(|_| EapFailure::PeerMisbehaved { what: "more TLS data than fits" })?;
+            let ready = state.plaintext_bytes_to_read();
+            if plaintext.len() + ready > PHASE2_MAX_BYTES {
+                return Err(EapFailure::PeerMisbehaved { what: "more inside the tunnel than any login needs" });
+            }
+            let at = plaintext.len();
+            plaintext.resize(at + ready, 0);
+            self.connection.reader().read_exact(&mut plaintext[at..]).map_err(|error| local(&error))?;
+            if state.peer_has_closed() {
+                return Err(EapFailure::TlsAlertFromPeer { description: AlertDescription::CloseNotify });
+            }
+        }
+        Ok(plaintext)
+    }
+
+    /// Whether the handshake is done and phase 2 may begin.
+    pub(super) fn is_established(&self) -> bool {
+        !self.connection.is_handshaking()
+    }
+
+    /// Encrypts what phase 2 has to say; `take_flight` then carries it.
+    pub(super) fn say(&mut self, plaintext: &[u8]) -> Result<(), EapFailure> {
+        self.connection.writer().write_all(plaintext).map_err(|error| local(&error))
+    }
+
+    /// What TLS wants sent, as the type-data of the first packet; the rest follows as the peer acknowledges.
+    pub(super) fn take_flight(&mut self) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        while self.connection.wants_write() {
+            // Writing into a vector cannot fail; if it ever did, what is there would still be sent.
+            if self.connection.write_tls(&mut bytes).is_err() {
+                break;
+            }
+        }
+        let mut outgoing = Outgoing::new(bytes, self.packet_max_bytes);
+        let first = outgoing.next_fragment()?;
+        self.outgoing = Some(outgoing);
+        Some(first)
+    }
+
+    /// The tunnel is over but for fragments of an alert.
+    pub(super) fn into_outgoing(self) -> Option<Outgoing> {
+        self.outgoing
+    }
+
+    pub(super) fn version(&self) -> Option<(TlsVersion, &'static str)> {
+        let cipher = self.connection.negotiated_cipher_suite()?.suite().as_str()?;
+        match self.connection.protocol_version()? {
+            ProtocolVersion::TLSv1_3 => Some((TlsVersion::Tls13, cipher)),
+            ProtocolVersion::TLSv1_2 => Some((TlsVersion::Tls12, cipher)),
+            _ => None,
+        }
+    }
+
+    /// RFC 5216 2.3, RFC 5281 8 (TLS 1.2: no context), RFC 9427 2.1 (TLS 1.3: the EAP type is the context).
+    pub(super) fn export_keys(&self) -> Result<SessionKeys, EapFailure> {
+        let tls12 = match self.kind {
+            MethodKind::Ttls => b"ttls keying material".as_slice(),
+            MethodKind::Peap => b"client EAP encryption".as_slice(),
+        };
+        let context = [self.kind.eap_type()];
+        let (label, context) = match self.version() {
+            Some((TlsVersion::Tls13, _)) => (b"EXPORTER_EAP_TLS_Key_Material".as_slice(), Some(&context[..])),
+            Some((TlsVersion::Tls12, _)) => (tls12, None),
+            None => return Err(EapFailure::LocalFault { what: "keys asked for before the handshake".into() }),
+        };
+        let mut exported = Zeroizing::new([0; EXPORT_BYTES]);
+        self.connection.export_keying_material(&mut exported[..], label, context)?;
+        let half = |at: usize| {
+            let mut key = [0; 32];
+            key.copy_from_slice(&exported[at..at + 32]);
+            Secret::new(key)
+        };
+        Ok(SessionKeys { recv_key: half(0), send_key: half(32) })
+    }
+}
+
+fn local(error: &std::io::Error) -> EapFailure {
+    EapFailure::LocalFault { what: format!("TLS buffers: {error}") }
+}
