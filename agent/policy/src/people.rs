@@ -45,11 +45,15 @@ pub struct Window {
 /// Where a moment lies in a [`Window`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    NotBegun { begins: Timestamp },
+    NotBegun {
+        begins: Timestamp,
+    },
     /// The clock is only a floor and lies before the beginning: it may have begun or not.
     Unknown,
     Running,
-    Over { since: Timestamp },
+    Over {
+        since: Timestamp,
+    },
 }
 
 impl Window {

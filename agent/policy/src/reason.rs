@@ -19,6 +19,7 @@ pub enum Reason {
     // wifi
     WrongKey,
     NoWifiInPlan { plan: String },
+    NoWifiKey,
     DeviceLimit { limit: u16, live: u16 },
     UnknownNetwork { network: String },
     // print
@@ -71,6 +72,7 @@ impl Reason {
             Self::ClockUntrusted => "clock-untrusted",
             Self::WrongKey => "wrong-key",
             Self::NoWifiInPlan { .. } => "no-wifi-in-plan",
+            Self::NoWifiKey => "no-wifi-key",
             Self::DeviceLimit { .. } => "device-limit",
             Self::UnknownNetwork { .. } => "unknown-network",
             Self::NoPrintInPlan { .. } => "no-print-in-plan",
@@ -123,6 +125,7 @@ impl Reason {
             Self::ClockUntrusted => "The box does not know the time yet, so grants that begin at a time stay closed until it does.".into(),
             Self::WrongKey => "The Wi-Fi key is wrong; check the key on the device or issue a new one.".into(),
             Self::NoWifiInPlan { plan } => format!("The plan `{plan}` includes no Wi-Fi."),
+            Self::NoWifiKey => "The member has no Wi-Fi key yet; issue one for the device.".into(),
             Self::DeviceLimit { limit, live } => {
                 format!("{live} devices are online and the plan's limit is {limit}; disconnect one first.")
             }

@@ -1,8 +1,8 @@
 //! Weekly hours with holidays, in the site's time zone.
 
+use crate::site::Site;
 use jiff::civil::{Time, Weekday};
 use values::{ScheduleName, Timestamp};
-use crate::site::Site;
 
 /// One stretch of a day. `until` may be 24:00 written as [`Slot::END_OF_DAY`]; a night shift is two slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,3 +114,6 @@ pub fn month(site: &Site, at: Timestamp) -> String {
 pub fn spoken(site: &Site, at: Timestamp) -> String {
     local(site, at).strftime("%a %-d %b %H:%M").to_string()
 }
+
+#[cfg(test)]
+mod tests;

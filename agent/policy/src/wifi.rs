@@ -1,6 +1,17 @@
 //! Who may join the Wi-Fi, on which network and for how long.
+//!
+//! [`identify`] finds the key behind a user name, the EAP machine has it proven, [`admit`] decides: at the login, again on
+//! the newest snapshot before the access point is told, and for every live session whenever the snapshot changes.
 
-use values::{NetworkName, ScheduleName};
+use crate::people::{Credential, CredentialKind, Grant, Member, grants, standing};
+use crate::reason::Reason;
+use crate::schedule::spoken;
+use crate::site::Network;
+use crate::snapshot::Snapshot;
+use std::time::Duration;
+use values::{
+    CredentialId, MacAddress, MemberId, NetworkName, Now, PassId, PlanName, ScheduleName, Secret, Timestamp, Wall,
+};
 
 /// What a plan includes of the Wi-Fi.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,3 +22,217 @@ pub struct WifiPlan {
     /// None is always.
     pub hours: Option<ScheduleName>,
 }
+
+/// How long a running session goes on after its hours or its pass are over: time to save one's work and pay for more.
+const GRACE_MINUTES: u64 = 15;
+/// The longest Session-Timeout. A Disconnect-Request that an access point did not take is made good by it, so it bounds how
+/// long a revoked person can stay; a working half-day costs one unnoticed login.
+const SESSION_MAX: Duration = Duration::from_secs(4 * 3_600);
+/// The same while the clock is only a floor, since an end that lies ahead may have passed already.
+const SESSION_MAX_UNSYNCED: Duration = Duration::from_secs(3_600);
+
+/// The live facts that a decision needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WifiFacts<'a> {
+    /// The member's devices that are online or being let in, in any order, each perhaps more than once.
+    pub live: &'a [MacAddress],
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct WifiQuestion {
+    pub credential: CredentialId,
+    /// The device; none when the access point does not say.
+    pub mac: Option<MacAddress>,
+    pub stage: Stage,
+}
+
+/// Whether somebody comes or stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A login.
+    Joining,
+    /// A session that was admitted before: it has the grace at the end, and its place among the devices.
+    Running,
+}
+
+/// A yes, with its terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    pub member: MemberId,
+    pub credential: CredentialId,
+    pub plan: PlanName,
+    /// The pass whose plan it is, if not the member's own.
+    pub pass: Option<PassId>,
+    pub network: NetworkName,
+    /// None is flat mode.
+    pub vlan: Option<u16>,
+    /// When the hours (with their grace), the pass or the membership end; none when nothing ends within the fortnight that
+    /// schedules look ahead.
+    pub ends_at: Option<Timestamp>,
+    /// For the access point; at least 1.
+    pub session_timeout_seconds: u32,
+}
+
+/// The key behind a user name. Revoked keys too: who proves one is told that it was revoked.
+#[must_use]
+pub fn identify<'a>(snapshot: &'a Snapshot, username: &str) -> Option<(&'a Credential, &'a Secret<[u8; 16]>)> {
+    let credential = snapshot.wifi_key(username)?;
+    match &credential.kind {
+        CredentialKind::WifiKey { nt_hash, .. } => Some((credential, nt_hash)),
+        CredentialKind::Badge { .. } | CredentialKind::PrintToken { .. } => None,
+    }
+}
+
+/// Decides about a device whose user has proven a Wi-Fi key. Of several plans (the member's own, running passes) the first
+/// that allows wins.
+///
+/// # Errors
+/// What the member or the operator must be told.
+pub fn admit(
+    snapshot: &Snapshot,
+    facts: &WifiFacts<'_>,
+    question: &WifiQuestion,
+    now: Now,
+) -> Result<Admission, Reason> {
+    let credential = snapshot.credentials.get(&question.credential).ok_or(Reason::UnknownCredential)?;
+    if let Some(since) = credential.revoked_at {
+        return Err(Reason::CredentialRevoked { since: spoken(&snapshot.site.site, since) });
+    }
+    let member = standing(snapshot, credential.member, now)?;
+    let mut refusal = Reason::UnknownPlan { plan: member.plan.to_string() };
+    for minutes in 0..=grace_minutes(question, facts) {
+        let then = earlier(now, minutes);
+        for grant in grants(snapshot, member, then) {
+            match admit_by(snapshot, member, &grant, facts, question, then) {
+                Ok(terms) => return Ok(terms.admission(credential.id, member, &grant, now)),
+                // What the member's own plan says is what she expects to hear, and hours say more than "not included".
+                Err(reason) if minutes == 0 && matters_more(&reason, &refusal) => refusal = reason,
+                Err(_) => {}
+            }
+        }
+    }
+    Err(refusal)
+}
+
+/// Whether the member could bring one more device online now, and why not: for `doorpost why` and the member's own page.
+///
+/// # Errors
+/// What the member or the operator must be told.
+pub fn would_admit(
+    snapshot: &Snapshot,
+    facts: &WifiFacts<'_>,
+    member: MemberId,
+    now: Now,
+) -> Result<Admission, Reason> {
+    standing(snapshot, member, now)?;
+    let is_wifi_key = |credential: &&Credential| match credential.kind {
+        CredentialKind::WifiKey { .. } => true,
+        CredentialKind::Badge { .. } | CredentialKind::PrintToken { .. } => false,
+    };
+    let keys = snapshot.credentials_of(member).filter(is_wifi_key);
+    let key = keys.max_by_key(|key| (key.revoked_at.is_none(), key.issued_at)).ok_or(Reason::NoWifiKey)?;
+    admit(snapshot, facts, &WifiQuestion { credential: key.id, mac: None, stage: Stage::Joining }, now)
+}
+
+/// The network and the end that one plan gives.
+struct Terms<'a> {
+    network: &'a Network,
+    ends_at: Option<Timestamp>,
+}
+
+fn admit_by<'a>(
+    snapshot: &'a Snapshot,
+    member: &Member,
+    grant: &Grant<'_>,
+    facts: &WifiFacts<'_>,
+    question: &WifiQuestion,
+    now: Now,
+) -> Result<Terms<'a>, Reason> {
+    let Some(wifi) = &grant.plan.wifi else {
+        return Err(Reason::NoWifiInPlan { plan: grant.plan.name.to_string() });
+    };
+    let closes_at = match &wifi.hours {
+        Some(hours) => within_hours(snapshot, hours, now)?,
+        None => None,
+    };
+    if question.stage == Stage::Joining {
+        check_device_limit(wifi.device_limit, facts, question.mac)?;
+    }
+    let network = team_network(snapshot, member).or_else(|| snapshot.site.networks.get(&wifi.network));
+    let network = network.ok_or_else(|| Reason::UnknownNetwork { network: wifi.network.to_string() })?;
+    let pass_ends_at = grant.pass.map(|pass| pass.until);
+    let soft = [closes_at, pass_ends_at].into_iter().flatten().min().map(|end| end + grace());
+    Ok(Terms { network, ends_at: [soft, member.valid.until].into_iter().flatten().min() })
+}
+
+impl Terms<'_> {
+    fn admission(self, credential: CredentialId, member: &Member, grant: &Grant<'_>, now: Now) -> Admission {
+        let longest = if now.is_trusted() { SESSION_MAX } else { SESSION_MAX_UNSYNCED };
+        let left = |end: Timestamp| u64::try_from(end.0.saturating_sub(now.stamp().0)).unwrap_or(0).div_ceil(1_000);
+        let seconds = self.ends_at.map_or(longest.as_secs(), |end| left(end).clamp(1, longest.as_secs()));
+        Admission {
+            member: member.id,
+            credential,
+            plan: grant.plan.name.clone(),
+            pass: grant.pass.map(|pass| pass.id),
+            network: self.network.name.clone(),
+            vlan: self.network.vlan,
+            ends_at: self.ends_at,
+            session_timeout_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// When the hours end, if they run now and end within a fortnight.
+fn within_hours(snapshot: &Snapshot, hours: &ScheduleName, now: Now) -> Result<Option<Timestamp>, Reason> {
+    let site = &snapshot.site.site;
+    let closed = |opens| Reason::OutsideHours { schedule: hours.to_string(), opens };
+    let schedule = snapshot.site.schedules.get(hours).ok_or_else(|| closed(None))?;
+    match now.wall {
+        Wall::Unsynced(_) => Err(Reason::ClockUntrusted),
+        Wall::Trusted(at) if schedule.is_open(site, at) => Ok(schedule.closes_at(site, at)),
+        Wall::Trusted(at) => Err(closed(schedule.opens_at(site, at).map(|opens| spoken(site, opens)))),
+    }
+}
+
+/// A device that is online already does not count against itself.
+fn check_device_limit(limit: u16, facts: &WifiFacts<'_>, mac: Option<MacAddress>) -> Result<(), Reason> {
+    let mut others: Vec<MacAddress> = facts.live.iter().copied().filter(|&live| Some(live) != mac).collect();
+    others.sort_unstable();
+    others.dedup();
+    let live = u16::try_from(others.len()).unwrap_or(u16::MAX);
+    if live < limit { Ok(()) } else { Err(Reason::DeviceLimit { limit, live }) }
+}
+
+fn team_network<'a>(snapshot: &'a Snapshot, member: &Member) -> Option<&'a Network> {
+    let team = snapshot.teams.get(&member.team?)?;
+    snapshot.site.networks.values().find(|network| network.team.as_deref() == Some(&team.name))
+}
+
+const fn grace() -> Duration {
+    Duration::from_secs(60 * GRACE_MINUTES)
+}
+
+/// How far back a yes still counts: for a running session, and for its device when it only roams.
+fn grace_minutes(question: &WifiQuestion, facts: &WifiFacts<'_>) -> u64 {
+    let roams = question.mac.is_some_and(|mac| facts.live.contains(&mac));
+    if question.stage == Stage::Running || roams { GRACE_MINUTES } else { 0 }
+}
+
+fn earlier(now: Now, minutes: u64) -> Now {
+    let by = Duration::from_secs(60 * minutes);
+    let wall = match now.wall {
+        Wall::Trusted(at) => Wall::Trusted(at - by),
+        Wall::Unsynced(at) => Wall::Unsynced(at - by),
+    };
+    Now { wall, ..now }
+}
+
+fn matters_more(new: &Reason, old: &Reason) -> bool {
+    let vague = |reason: &Reason| matches!(reason, Reason::UnknownPlan { .. } | Reason::NoWifiInPlan { .. });
+    matches!(old, Reason::UnknownPlan { .. }) || (vague(old) && !vague(new))
+}
+
+#[cfg(test)]
+mod tests;
