@@ -1,0 +1,182 @@
+//! History: by query, and as it happens.
+
+use super::{App, AppState, Operator, Problem};
+use axum::Json;
+use axum::extract::Query;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::{self, Stream, StreamExt};
+use policy::{Noun, Outcome, Record};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Cursor, EventFilter};
+use tokio::sync::broadcast::error::RecvError;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+const LIMIT_DEFAULT: u32 = 100;
+const LIMIT_MAX: u32 = 1_000;
+/// Proxies and phones drop a silent connection after half a minute.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// What a watcher that lost its connection is caught up with.
+const RESUME_MAX: u32 = 500;
+
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(watch))
+}
+
+/// One row of history.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RecordView {
+    pub id: String,
+    pub at: i64,
+    /// `wifi`, `print`, `door`, `people`, `device`, `site` or `admin`.
+    pub noun: String,
+    /// `allowed`, `refused`, `noted` or `warning`.
+    pub outcome: String,
+    pub code: String,
+    pub sentence: String,
+    pub member: Option<String>,
+    /// The member's name, looked up when the row is shown.
+    pub member_name: Option<String>,
+    pub place: Option<String>,
+    pub facts: BTreeMap<String, String>,
+    pub personal: BTreeMap<String, String>,
+}
+
+/// A row as it is shown.
+pub fn record_view(app: &App, record: &Record) -> RecordView {
+    let snapshot = app.shell.registrar.snapshot();
+    let name = record.member.and_then(|id| snapshot.members.get(&id)).map(|member| member.name.0.clone());
+    RecordView {
+        id: record.id.to_string(),
+        at: record.at.0,
+        noun: noun_word(record.noun).to_owned(),
+        outcome: outcome_word(record.outcome).to_owned(),
+        code: record.code.clone(),
+        sentence: record.sentence.clone(),
+        member: record.member.map(|id| id.to_string()),
+        member_name: name,
+        place: record.place.clone(),
+        facts: record.facts.clone(),
+        personal: record.personal.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect(),
+    }
+}
+
+const fn noun_word(noun: Noun) -> &'static str {
+    match noun {
+        Noun::Wifi => "wifi",
+        Noun::Print => "print",
+        Noun::Door => "door",
+        Noun::People => "people",
+        Noun::Device => "device",
+        Noun::Site => "site",
+        Noun::Admin => "admin",
+    }
+}
+
+const fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Allowed => "allowed",
+        Outcome::Refused => "refused",
+        Outcome::Noted => "noted",
+        Outcome::Warning => "warning",
+    }
+}
+
+pub fn noun_of(word: &str) -> Result<Noun, Problem> {
+    [Noun::Wifi, Noun::Print, Noun::Door, Noun::People, Noun::Device, Noun::Site, Noun::Admin]
+        .into_iter()
+        .find(|noun| noun_word(*noun) == word)
+        .ok_or_else(|| Problem::invalid("The noun", "wifi, print, door, people, device, site or admin"))
+}
+
+#[derive(Deserialize, IntoParams)]
+pub struct ListQuery {
+    /// Newest rows to return, at most 1,000.
+    limit: Option<u32>,
+    /// Id, e-mail address or name of a member.
+    member: Option<String>,
+    noun: Option<String>,
+    /// Id of the row before which to go on.
+    before: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Events {
+    events: Vec<RecordView>,
+}
+
+/// Runs a query off the threads that answer the network.
+pub async fn query(app: &Arc<App>, filter: EventFilter) -> Result<Vec<Record>, Problem> {
+    let store = Arc::clone(&app.shell.store);
+    let rows = tokio::task::spawn_blocking(move || {
+        store.flush_events(); // what the asker has just seen happen is in the answer
+        store.query_events(&filter)
+    })
+    .await;
+    match rows {
+        Ok(Ok(events)) => Ok(events.into_iter().map(|event| event.record).collect()),
+        Ok(Err(error)) => Err(error.reason().into()),
+        Err(_) => Err(policy::Reason::StorageFailed { what: "the query was stopped".into() }.into()),
+    }
+}
+
+/// History, newest first.
+#[utoipa::path(get, path = "/api/events", params(ListQuery), responses((status = 200, body = Events), (status = 404, body = Problem)))]
+async fn list(app: AppState, _operator: Operator, Query(asked): Query<ListQuery>) -> Result<Json<Events>, Problem> {
+    let member = asked.member.as_deref().map(|member| super::people::find(&app, member)).transpose()?;
+    let noun = asked.noun.as_deref().map(noun_of).transpose()?;
+    let before = match &asked.before {
+        None => None,
+        Some(id) => {
+            let id = id.parse().map_err(|_| Problem::invalid("`before`", "the id of an event"))?;
+            let store = Arc::clone(&app.shell.store);
+            let found = tokio::task::spawn_blocking(move || store.event(id)).await;
+            match found {
+                Ok(Ok(Some(event))) => Some(Cursor { at: event.record.at, id: event.record.id }),
+                _ => return Err(Problem::invalid("`before`", "the id of an event")),
+            }
+        }
+    };
+    let limit = asked.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
+    let records = query(&app.0, EventFilter { member, noun, before, limit, ..EventFilter::default() }).await?;
+    Ok(Json(Events { events: records.iter().map(|record| record_view(&app, record)).collect() }))
+}
+
+/// History as it happens, as server-sent events named `record`; `Last-Event-ID` resumes.
+#[utoipa::path(get, path = "/api/events/stream", responses((status = 200, content_type = "text/event-stream", body = RecordView)))]
+async fn watch(app: AppState, _operator: Operator, headers: HeaderMap) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let live = app.shell.recorder.subscribe(); // before the query, so nothing falls between the two
+    let missed = match headers.get("last-event-id").and_then(|id| id.to_str().ok()) {
+        None => Vec::new(),
+        Some(last) => {
+            let mut rows = query(&app.0, EventFilter { limit: RESUME_MAX, ..EventFilter::default() }).await?;
+            let seen = rows.iter().position(|record| record.id.to_string() == last).unwrap_or(0);
+            rows.truncate(seen);
+            rows.reverse();
+            rows
+        }
+    };
+    let app = app.0;
+    let stopping = app.shell.clone();
+    let missed_app = Arc::clone(&app);
+    let missed = stream::iter(missed).map(move |record| Ok(event(&missed_app, &record)));
+    let live = stream::unfold((live, app), |(mut live, app)| async move {
+        match live.recv().await {
+            Ok(record) => Some((Ok(event(&app, &record)), (live, app))),
+            Err(RecvError::Lagged(count)) => Some((Ok(Event::default().event("lagged").data(count.to_string())), (live, app))),
+            Err(RecvError::Closed) => None,
+        }
+    });
+    let stream = missed.chain(live).take_until(Box::pin(async move { stopping.stopped().await }));
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+fn event(app: &App, record: &Record) -> Event {
+    let data = serde_json::to_string(&record_view(app, record)).expect("a row is plain data");
+    Event::default().id(record.id.to_string()).event("record").data(data)
+}
