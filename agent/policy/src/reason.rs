@@ -24,6 +24,8 @@ pub enum Reason {
     UnknownNetwork { network: String },
     // print
     NoPrintInPlan { plan: String },
+    /// The client asked for `job-hold-until=indefinite`.
+    HeldOnRequest,
     AccountLimitReached { pages: u32, left: u32, short_minor: i64, currency: String },
     NotSignedIn,
     UnknownPrinter { printer: String },
@@ -76,6 +78,7 @@ impl Reason {
             Self::DeviceLimit { .. } => "device-limit",
             Self::UnknownNetwork { .. } => "unknown-network",
             Self::NoPrintInPlan { .. } => "no-print-in-plan",
+            Self::HeldOnRequest => "held-on-request",
             Self::AccountLimitReached { .. } => "account-limit-reached",
             Self::NotSignedIn => "not-signed-in",
             Self::UnknownPrinter { .. } => "unknown-printer",
@@ -131,6 +134,7 @@ impl Reason {
             }
             Self::UnknownNetwork { network } => format!("The site file has no network `{network}`."),
             Self::NoPrintInPlan { plan } => format!("The plan `{plan}` includes no printing."),
+            Self::HeldOnRequest => "The job waits until it is released.".into(),
             Self::AccountLimitReached { pages, left, short_minor, currency } => format!(
                 "The job has {pages} pages and {left} are left this month; {} {currency} of credit is missing. Add credit and it prints.",
                 spoken_amount(*short_minor)

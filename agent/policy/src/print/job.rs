@@ -2,11 +2,12 @@
 //! has come. The print engine alone moves a job from stage to stage; the store saves the record as it is.
 //!
 //! ```text
-//! Held <--> Reserving --> Forwarding --> Settling --> Completed | Aborted | Canceled
-//!                              `------------^ `--> NeedsChecking --(counter or operator)--^
+//! Held <--> Reserving --> Forwarding --> Settling --> Ended (completed | aborted | canceled)
+//!   `------------------------^  |           ^
+//!   (cancelled or expired)      `--> NeedsChecking (the operator says)
 //! ```
 
-use super::{CountedBy, PrintResult};
+use super::{CountedBy, Settlement};
 use crate::reason::Reason;
 use serde::{Deserialize, Serialize};
 use values::{CredentialId, JobId, MemberId, Pii, PrinterName, Timestamp};
@@ -18,7 +19,8 @@ pub struct JobRecord {
     /// The `job-id` by which IPP clients know it; never given twice.
     pub number: u32,
     pub member: MemberId,
-    pub credential: CredentialId,
+    /// What proved the member; none where only a reservation is left of the job.
+    pub credential: Option<CredentialId>,
     pub printer: PrinterName,
     /// `job-name`: what the member called it.
     pub document: Pii<String>,
@@ -42,40 +44,17 @@ pub struct JobRecord {
 #[serde(rename_all = "kebab-case", tag = "stage")]
 pub enum JobStage {
     /// Waits for credit, for its member, or for its release; goes by itself at `expires_at`.
-    Held {
-        reason: Reason,
-        expires_at: Timestamp,
-    },
+    Held { reason: Reason, expires_at: Timestamp },
     /// Pages are being set aside. The reservation of this job says whether they were.
     Reserving,
     /// Pages are set aside; the printer is being given the document or works on it.
-    Forwarding {
-        upstream: UpstreamJob,
-    },
-    /// The printer is done with it; the ledger has not answered yet.
-    Settling {
-        ending: Ending,
-    },
+    Forwarding { upstream: UpstreamJob },
+    /// Over, and decided what is paid; the ledger has not answered yet.
+    Settling { settlement: Settlement, ending: Ending, sentence: String },
     /// What came out is unknown, and nothing is charged until a counter or a person says.
-    NeedsChecking {
-        sentence: String,
-    },
-    Completed {
-        pages: u32,
-        by: CountedBy,
-        charged_minor: i64,
-    },
-    /// Ended by the printer or by us. `pages` came out and were settled.
-    Aborted {
-        pages: u32,
-        charged_minor: i64,
-        sentence: String,
-    },
-    /// Ended by the member or an operator. `pages` came out and were settled.
-    Canceled {
-        pages: u32,
-        charged_minor: i64,
-    },
+    NeedsChecking { ending: Ending, sentence: String },
+    /// Settled. `pages` came out; `by` is none where nothing did.
+    Ended { ending: Ending, pages: u32, by: Option<CountedBy>, charged_minor: i64, sentence: String },
 }
 
 /// What the printer may know of a job; saved before the step that it allows, so that a restart never sends a document
@@ -91,14 +70,16 @@ pub enum UpstreamJob {
     Named { upstream_job_id: i32 },
 }
 
-/// How a job came to its end, before the ledger has closed it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ending {
-    pub result: PrintResult,
-    /// Whether somebody cancelled it, rather than the printer or we giving it up.
-    pub canceled: bool,
-    /// One plain sentence, where there is something to tell.
-    pub sentence: String,
+/// How a job came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// The printer said so.
+    Completed,
+    /// The printer or the box gave it up.
+    Aborted,
+    /// The member or an operator ended it.
+    Canceled,
 }
 
 impl JobStage {
@@ -106,12 +87,9 @@ impl JobStage {
     #[must_use]
     pub const fn is_final(&self) -> bool {
         match self {
-            Self::Held { .. }
-            | Self::Reserving
-            | Self::Forwarding { .. }
-            | Self::Settling { .. }
-            | Self::NeedsChecking { .. } => false,
-            Self::Completed { .. } | Self::Aborted { .. } | Self::Canceled { .. } => true,
+            Self::Held { .. } | Self::Reserving | Self::Forwarding { .. } => false,
+            Self::Settling { .. } | Self::NeedsChecking { .. } => false,
+            Self::Ended { .. } => true,
         }
     }
 
@@ -123,9 +101,9 @@ impl JobStage {
             Self::Reserving => "pending",
             Self::Forwarding { .. } | Self::Settling { .. } => "printing",
             Self::NeedsChecking { .. } => "needs-checking",
-            Self::Completed { .. } => "completed",
-            Self::Aborted { .. } => "aborted",
-            Self::Canceled { .. } => "canceled",
+            Self::Ended { ending: Ending::Completed, .. } => "completed",
+            Self::Ended { ending: Ending::Aborted, .. } => "aborted",
+            Self::Ended { ending: Ending::Canceled, .. } => "canceled",
         }
     }
 }
