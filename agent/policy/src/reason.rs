@@ -39,7 +39,20 @@ pub enum Reason {
     ReaderWithoutDoor { reader: String },
     RelayAbsent { device: String },
     RelaySilent { device: String },
+    RelayProfile { device: String, expected: String },
+    RelayRefused { device: String },
+    /// The command left and nobody can say what became of it.
+    DoorUnconfirmed,
     DoorBusy,
+    // devices
+    UnknownDeviceName,
+    WrongDevicePassword { device: String },
+    DeviceNameMismatch { device: String },
+    TopicNotAllowed { device: String },
+    SubscriptionNotAllowed { device: String },
+    RetainedCommand { device: String },
+    DeviceTooFast { device: String },
+    DeviceMisbehaved { what: String },
     // commands
     EmailTaken,
     EmailInvalid,
@@ -91,7 +104,18 @@ impl Reason {
             Self::ReaderWithoutDoor { .. } => "reader-without-door",
             Self::RelayAbsent { .. } => "relay-absent",
             Self::RelaySilent { .. } => "relay-silent",
+            Self::RelayProfile { .. } => "relay-profile",
+            Self::RelayRefused { .. } => "relay-refused",
+            Self::DoorUnconfirmed => "door-unconfirmed",
             Self::DoorBusy => "door-busy",
+            Self::UnknownDeviceName => "unknown-device-name",
+            Self::WrongDevicePassword { .. } => "wrong-device-password",
+            Self::DeviceNameMismatch { .. } => "device-name-mismatch",
+            Self::TopicNotAllowed { .. } => "topic-not-allowed",
+            Self::SubscriptionNotAllowed { .. } => "subscription-not-allowed",
+            Self::RetainedCommand { .. } => "retained-command",
+            Self::DeviceTooFast { .. } => "device-too-fast",
+            Self::DeviceMisbehaved { .. } => "device-misbehaved",
             Self::EmailTaken => "email-taken",
             Self::EmailInvalid => "email-invalid",
             Self::NameInvalid => "name-invalid",
@@ -150,7 +174,26 @@ impl Reason {
             Self::ReaderWithoutDoor { reader } => format!("The reader `{reader}` stands at no door in the site file."),
             Self::RelayAbsent { device } => format!("The relay `{device}` is not connected; check its power and network."),
             Self::RelaySilent { device } => format!("The relay `{device}` is connected but did not answer in time."),
+            Self::RelayProfile { device, expected } => {
+                format!("The site file says that the relay `{device}` speaks {expected}, but it was added as something else; remove it and add it again.")
+            }
+            Self::RelayRefused { device } => format!("The relay `{device}` refused the command; look at its own settings."),
+            Self::DoorUnconfirmed => "The relay could not confirm; try the door.".into(),
             Self::DoorBusy => "The door is being opened already.".into(),
+            Self::UnknownDeviceName => "A client tried to connect under a name that no device has; add the device first.".into(),
+            Self::WrongDevicePassword { device } => {
+                format!("Somebody gave a wrong password for the device `{device}`; if it was the device itself, remove it and add it again.")
+            }
+            Self::DeviceNameMismatch { device } => {
+                format!("The device `{device}` must use its name as client id and as user name.")
+            }
+            Self::TopicNotAllowed { device } => format!("The device `{device}` published on a topic that is not its own; the message was dropped."),
+            Self::SubscriptionNotAllowed { device } => format!("The device `{device}` asked for topics that are not its own."),
+            Self::RetainedCommand { device } => {
+                format!("The device `{device}` published a retained command; it was dropped, since a stored command opens a door by itself one day.")
+            }
+            Self::DeviceTooFast { device } => format!("The device `{device}` sends more messages than a door needs and was disconnected."),
+            Self::DeviceMisbehaved { what } => format!("A client at the MQTT port broke the protocol ({what}) and was disconnected."),
             Self::EmailTaken => "Another member has this e-mail address.".into(),
             Self::EmailInvalid => "An e-mail address has one @ with text on both sides and at most 254 characters.".into(),
             Self::NameInvalid => "A name has 1 to 200 characters and no control characters.".into(),
