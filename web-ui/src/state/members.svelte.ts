@@ -1,0 +1,23 @@
+// All members: for the table, and for what a member called a device.
+import { people } from '../api/client'
+import type { Credential, Member } from '../api/types'
+import { Resource } from './resource.svelte'
+
+class Members extends Resource<Member[]> {
+  #byUsername = $derived(
+    new Map(
+      (this.data ?? []).flatMap((member) =>
+        member.credentials.flatMap((c): [string, Credential][] => (c.username ? [[c.username, c]] : [])),
+      ),
+    ),
+  )
+
+  constructor() {
+    super(people.members, ['people', 'wifi'])
+  }
+
+  /** What the member called the device that uses this Wi-Fi key; a session's user name may carry the realm. */
+  deviceLabel = (username: string): string | null => this.#byUsername.get(username.replace(/@.*$/, ''))?.label || null
+}
+
+export const members = new Members()
