@@ -299,7 +299,8 @@ async function answer(request, response) {
     const { handler, parameters } = match(request.method, url.pathname)
     await new Promise((resolve) => setTimeout(resolve, Number(option('slow', 0))))
     const body = handler(text === '' ? {} : JSON.parse(text), parameters, url.searchParams)
-    send(body === undefined ? 204 : 200, body)
+    if (body === undefined) response.writeHead(204).end()
+    else send(200, body)
   } catch (error) {
     if (!(error instanceof Refusal)) console.error(error)
     const status = error.status ?? 500

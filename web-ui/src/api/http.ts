@@ -67,7 +67,7 @@ async function request<T>(method: string, path: string, { body, any = false }: O
   }
   if (response.status === 401) onSignedOut()
   if (!response.ok && !(any && response.status === 503)) throw await refusal(response)
-  if (!(response.headers.get('content-type') ?? '').includes('json')) return undefined as T
+  if (response.status === 204 || !(response.headers.get('content-type') ?? '').includes('json')) return undefined as T
   return (await response.json()) as T
 }
 

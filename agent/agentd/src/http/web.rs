@@ -72,7 +72,10 @@ impl Drop for Place {
 /// Serves until the daemon stops.
 pub async fn serve(shell: Shell, listener: TcpListener, tls: Arc<rustls::ServerConfig>, app: Arc<App>) {
     let guard = axum::middleware::from_fn_with_state(Arc::clone(&app), api::guard::browser);
-    let router: Router = api::router(app).fallback_service(crate::web::router()).layer(guard);
+    let router: Router = api::router(app)
+        .fallback_service(crate::web::router())
+        .layer(guard)
+        .layer(axum::middleware::map_response(crate::web::harden));
     let acceptor = TlsAcceptor::from(tls);
     let places = Places::new(CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_MAX);
     loop {
