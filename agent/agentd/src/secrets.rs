@@ -1,7 +1,8 @@
 //! Making secrets that people type and programs send, and keeping an administrator's password.
 
 use argon2::Argon2;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, phc::SaltString};
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use values::{Entropy, Secret};
@@ -64,8 +65,10 @@ impl Default for PasswordDesk {
 impl PasswordDesk {
     pub async fn hash(&self, password: Secret<String>) -> Result<Secret<String>, TooBusy> {
         self.run(move || {
-            let salt = SaltString::try_generate().expect("the kernel's generator works");
-            let hash = Argon2::default().hash_password_with_salt(password.expose().as_bytes(), salt.as_bytes()).expect("the default parameters are valid");
+            let salt: [u8; 16] = (&mut host::OsEntropy as &mut dyn Entropy).bytes();
+            let hash = Argon2::default()
+                .hash_password_with_salt(password.expose().as_bytes(), &salt)
+                .expect("the default parameters take any password and a salt of 16 bytes");
             Secret::new(hash.to_string())
         })
         .await

@@ -12,7 +12,7 @@ pub mod site;
 pub mod wifi;
 pub mod why;
 
-pub use guard::{Caller, Operator};
+pub use guard::Operator;
 pub use problem::Problem;
 
 use crate::shell::Shell;
