@@ -118,6 +118,7 @@ pub enum Reassembly {
 impl Reassembly {
     /// Takes one fragment; gives the message when it was the last. After an error nothing is kept.
     pub fn push(&mut self, fragment: &TlsData<'_>) -> Result<Option<Vec<u8>>, TlsDataError> {
+        let begun = std::mem::take(self);
         if fragment.start {
             return Err(TlsDataError::StartFromPeer);
         }
@@ -128,7 +129,7 @@ impl Reassembly {
         if fragment.more && fragment.data.is_empty() {
             return Err(TlsDataError::EmptyFragment);
         }
-        let (length, mut bytes) = match std::mem::take(self) {
+        let (length, mut bytes) = match begun {
             Self::Empty if fragment.more => (announced.ok_or(TlsDataError::FirstFragmentWithoutLength)?, Vec::new()),
             Self::Empty => (announced.unwrap_or(fragment.data.len()), Vec::new()),
             Self::Partial { length, bytes } => (length, bytes),
