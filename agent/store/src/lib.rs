@@ -140,6 +140,15 @@ impl Store {
         self.core.submit(Urgency::Now, move |db| wifi::save_session(db, &session), done);
     }
 
+    /// Writes several sessions as they are now, all or none: one report of an access point can change more than one.
+    pub fn save_sessions(&self, sessions: Vec<SessionRow>, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        let save =
+            move |db: &rusqlite::Connection| sessions.iter().try_for_each(|session| wifi::save_session(db, session));
+        self.core.submit(Urgency::Now, save, done);
+    }
+
+    /// Sessions that have not ended, oldest first.
+    ///
     /// # Errors
     /// What prevented the read.
     pub fn load_open_sessions(&self) -> Result<Vec<SessionRow>, StoreError> {

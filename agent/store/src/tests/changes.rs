@@ -264,8 +264,7 @@ fn sessions_are_there_after_a_restart_and_end() {
     let dir = folder();
     let (store, _) = open(dir.path());
     let save = |store: &Store, row: SessionRow| crate::wait(|done| store.save_session(row, done)).expect("saved");
-    save(&store, session(1, None));
-    save(&store, session(2, None));
+    crate::wait(|done| store.save_sessions(vec![session(1, None), session(2, None)], done)).expect("saved");
     save(&store, session(1, Some(90)));
     drop(store);
     let (store, _) = open(dir.path());
