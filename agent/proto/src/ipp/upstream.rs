@@ -17,6 +17,13 @@ pub enum UpstreamRequest {
     GetPrinterAttributes,
     /// The document follows the encoded head.
     PrintJob(Box<UpstreamJob>),
+    /// The same without the document: a printer names the job before a byte of it leaves this box.
+    CreateJob(Box<UpstreamJob>),
+    /// The only document of a created job follows the encoded head.
+    SendDocument {
+        job_id: i32,
+        format: DocumentFormat,
+    },
     GetJobAttributes {
         job_id: i32,
     },
@@ -83,6 +90,8 @@ impl UpstreamRequest {
         match self {
             Self::GetPrinterAttributes => OperationId::GetPrinterAttributes,
             Self::PrintJob(_) => OperationId::PrintJob,
+            Self::CreateJob(_) => OperationId::CreateJob,
+            Self::SendDocument { .. } => OperationId::SendDocument,
             Self::GetJobAttributes { .. } => OperationId::GetJobAttributes,
             Self::CancelJob { .. } => OperationId::CancelJob,
             Self::GetJobs => OperationId::GetJobs,
@@ -96,13 +105,15 @@ impl UpstreamRequest {
         if let Some(operation) = message.groups.first_mut() {
             let list = &mut operation.attributes;
             list.push(Attribute::new("printer-uri", Value::uri(printer_uri.to_owned())));
-            if let Self::GetJobAttributes { job_id } | Self::CancelJob { job_id } = self {
+            if let Self::GetJobAttributes { job_id } | Self::CancelJob { job_id } | Self::SendDocument { job_id, .. } =
+                self
+            {
                 list.push(Attribute::new("job-id", Value::Integer(*job_id)));
             }
             list.push(Attribute::new("requesting-user-name", Value::name(UPSTREAM_USER)));
             self.operation_attributes(list);
         }
-        if let Self::PrintJob(job) = self {
+        if let Self::PrintJob(job) | Self::CreateJob(job) = self {
             message.groups.push(Group::new(GroupTag::Job, job_template(job)));
         }
         message.encode()
@@ -120,12 +131,21 @@ impl UpstreamRequest {
                 list.push(names(&JOB_ATTRIBUTES));
             }
             Self::CancelJob { .. } => {}
+            Self::SendDocument { format, .. } => {
+                list.push(Attribute::new("document-format", Value::MimeMediaType(format.as_str().into())));
+                list.push(Attribute::new("last-document", Value::Boolean(true)));
+            }
+            Self::CreateJob(job) => list.push(job_name(job)),
             Self::PrintJob(job) => {
-                list.push(Attribute::new("job-name", Value::name(super::clean(&job.job_name, super::NAME_MAX_BYTES))));
+                list.push(job_name(job));
                 list.push(Attribute::new("document-format", Value::MimeMediaType(job.format.as_str().into())));
             }
         }
     }
+}
+
+fn job_name(job: &UpstreamJob) -> Attribute {
+    Attribute::new("job-name", Value::name(super::clean(&job.job_name, super::NAME_MAX_BYTES)))
 }
 
 fn job_template(job: &UpstreamJob) -> Vec<Attribute> {
