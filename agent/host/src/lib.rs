@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod entropy;
 pub mod notify;
+pub mod sandbox;
 
 pub use clock::Clock;
 pub use entropy::OsEntropy;
