@@ -44,30 +44,80 @@ impl Actor {
 /// Everything that can be asked to change policy state.
 #[derive(Clone, Debug)]
 pub enum Command {
-    Claim { password_phc: Secret<String> },
+    Claim {
+        password_phc: Secret<String>,
+    },
     /// Forgets the administrator's password: the box shows a new claim code.
     ResetAdmin,
-    ApplySite { model: Arc<SiteModel> },
+    ApplySite {
+        model: Arc<SiteModel>,
+    },
 
-    AddMember { name: Pii<String>, email: Pii<String>, plan: PlanName, team: Option<String>, valid: Window },
-    SuspendMember { member: MemberId },
-    ResumeMember { member: MemberId },
-    EndMember { member: MemberId },
-    GivePass { member: MemberId, plan: PlanName, valid: Window },
+    AddMember {
+        name: Pii<String>,
+        email: Pii<String>,
+        plan: PlanName,
+        team: Option<String>,
+        valid: Window,
+    },
+    SuspendMember {
+        member: MemberId,
+    },
+    ResumeMember {
+        member: MemberId,
+    },
+    EndMember {
+        member: MemberId,
+    },
+    GivePass {
+        member: MemberId,
+        plan: PlanName,
+        valid: Window,
+    },
 
-    IssueWifiKey { member: MemberId, label: Pii<String>, nt_hash: Secret<[u8; 16]> },
-    IssuePrintToken { member: MemberId, sha256: [u8; 32] },
-    AddBadge { member: MemberId, uid: Pii<String>, label: Pii<String> },
-    RevokeCredential { credential: CredentialId },
+    IssueWifiKey {
+        member: MemberId,
+        label: Pii<String>,
+        nt_hash: Secret<[u8; 16]>,
+    },
+    IssuePrintToken {
+        member: MemberId,
+        sha256: [u8; 32],
+    },
+    AddBadge {
+        member: MemberId,
+        uid: Pii<String>,
+        label: Pii<String>,
+    },
+    RevokeCredential {
+        credential: CredentialId,
+    },
 
-    AddDevice { name: DeviceName, profile: DeviceProfile, password_sha256: [u8; 32] },
-    RemoveDevice { name: DeviceName },
+    AddDevice {
+        name: DeviceName,
+        profile: DeviceProfile,
+        password_sha256: [u8; 32],
+    },
+    RemoveDevice {
+        name: DeviceName,
+    },
 
     /// Sets pages and money aside; refused with `AccountLimitReached` when there is not enough.
-    ReservePrint { job: JobId, member: MemberId, printer: PrinterName, pages: u32 },
+    ReservePrint {
+        job: JobId,
+        member: MemberId,
+        printer: PrinterName,
+        pages: u32,
+    },
     /// Ends a reservation. A second settlement of the same job is refused with `AlreadySo`.
-    SettlePrint { job: JobId, settlement: Settlement },
-    CreditPrint { member: MemberId, amount_minor: i64 },
+    SettlePrint {
+        job: JobId,
+        settlement: Settlement,
+    },
+    CreditPrint {
+        member: MemberId,
+        amount_minor: i64,
+    },
 }
 
 /// What is committed: each says everything about one object as it is from now on.
@@ -82,11 +132,24 @@ pub enum Change {
     Device(Device),
     DeviceRemoved(DeviceName),
     /// Ledger row `reserve`, conditional on there being none for the job.
-    PrintReserved { reservation: Reservation, account: PrintAccount },
+    PrintReserved {
+        reservation: Reservation,
+        account: PrintAccount,
+    },
     /// Ledger row `settle` or `void`, conditional on the reservation being open.
-    PrintSettled { job: JobId, member: MemberId, settlement: Settlement, charged_minor: i64, account: PrintAccount },
+    PrintSettled {
+        job: JobId,
+        member: MemberId,
+        settlement: Settlement,
+        charged_minor: i64,
+        account: PrintAccount,
+    },
     /// Ledger row `credit`.
-    PrintCredited { member: MemberId, amount_minor: i64, account: PrintAccount },
+    PrintCredited {
+        member: MemberId,
+        amount_minor: i64,
+        account: PrintAccount,
+    },
 }
 
 /// What a command comes to: complete changes, and the row of history that is committed with them.
@@ -127,7 +190,13 @@ pub fn plan(
         Command::RemoveDevice { name } => desk.remove_device(&name)?,
         Command::ReservePrint { job, member, printer, pages } => {
             let changes = crate::print::plan_reserve(snapshot, job, member, &printer, pages, now)?;
-            (changes, Note::new(Noun::Print, "print-reserved", "Pages were set aside for a print job.").of(member).fact("job", job).fact("pages", pages))
+            (
+                changes,
+                Note::new(Noun::Print, "print-reserved", "Pages were set aside for a print job.")
+                    .of(member)
+                    .fact("job", job)
+                    .fact("pages", pages),
+            )
         }
         Command::SettlePrint { job, settlement } => {
             let changes = crate::print::plan_settle(snapshot, job, settlement, now)?;
@@ -136,7 +205,10 @@ pub fn plan(
         Command::CreditPrint { member, amount_minor } => {
             let changes = crate::print::plan_credit(snapshot, member, amount_minor, now)?;
             let amount = crate::reason::spoken_amount(amount_minor);
-            (changes, Note::new(Noun::Print, "print-credited", "Print credit was added.").of(member).fact("amount", amount))
+            (
+                changes,
+                Note::new(Noun::Print, "print-credited", "Print credit was added.").of(member).fact("amount", amount),
+            )
         }
     };
     Ok(Planned { changes, record: note.record(EventId::generate(entropy), actor, now) })
@@ -209,12 +281,17 @@ fn settled_note(snapshot: &Snapshot, job: JobId, settlement: Settlement) -> Note
                 .fact("pages", pages)
         }
         Settlement::Void => Note::new(Noun::Print, "print-void", "Nothing was printed, so nothing was charged."),
-        Settlement::NeedsChecking => {
-            Note::new(Noun::Print, "print-needs-checking", "The printer did not say what came out; the job needs checking.")
-        }
+        Settlement::NeedsChecking => Note::new(
+            Noun::Print,
+            "print-needs-checking",
+            "The printer did not say what came out; the job needs checking.",
+        ),
     };
     match snapshot.reservations.get(&job) {
         Some(reservation) => note.of(reservation.member).at(&reservation.printer).fact("job", job),
         None => note.fact("job", job),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,9 @@ impl Desk<'_> {
         if self.snapshot.devices.len() >= DEVICES_MAX {
             return Err(Reason::LimitReached { what: "devices".into(), limit: DEVICES_MAX as u32 });
         }
-        let note = Note::new(Noun::Device, "device-added", "A device was given a credential.").at(&name).fact("profile", profile.as_str());
+        let note = Note::new(Noun::Device, "device-added", "A device was given a credential.")
+            .at(&name)
+            .fact("profile", profile.as_str());
         let device = Device { name, revision: 1, profile, password_sha256, added_at: self.now.stamp() };
         Ok((vec![Change::Device(device)], note))
     }

@@ -51,7 +51,10 @@ impl Desk<'_> {
         if let (Some(from), Some(until)) = (new.valid.from, new.valid.until)
             && until <= from
         {
-            return Err(Reason::Invalid { what: "The membership's window".into(), expected: "an end after its beginning".into() });
+            return Err(Reason::Invalid {
+                what: "The membership's window".into(),
+                expected: "an end after its beginning".into(),
+            });
         }
         let mut changes = Vec::new();
         let team = match new.team {
@@ -158,7 +161,13 @@ impl Desk<'_> {
         Ok(self.issue(id, Pii("printing".to_owned()), CredentialKind::PrintToken { username, sha256 }, note, entropy))
     }
 
-    pub(super) fn add_badge(&self, id: MemberId, uid: &Pii<String>, label: Pii<String>, entropy: &mut dyn Entropy) -> Decided {
+    pub(super) fn add_badge(
+        &self,
+        id: MemberId,
+        uid: &Pii<String>,
+        label: Pii<String>,
+        entropy: &mut dyn Entropy,
+    ) -> Decided {
         self.holder(id)?;
         let uid = canonical_uid(&uid.0).map_err(|_| Reason::BadgeInvalid)?;
         if let Some(held) = self.snapshot.badge(&uid).filter(|held| held.revoked_at.is_none()) {
@@ -187,7 +196,14 @@ impl Desk<'_> {
         Ok((vec![Change::Credential(credential)], note))
     }
 
-    fn issue(&self, member: MemberId, label: Pii<String>, kind: CredentialKind, note: Note, entropy: &mut dyn Entropy) -> (Vec<Change>, Note) {
+    fn issue(
+        &self,
+        member: MemberId,
+        label: Pii<String>,
+        kind: CredentialKind,
+        note: Note,
+        entropy: &mut dyn Entropy,
+    ) -> (Vec<Change>, Note) {
         let id = CredentialId::generate(entropy);
         let credential =
             Credential { id, revision: 1, member, label, kind, issued_at: self.now.stamp(), revoked_at: None };
@@ -213,7 +229,13 @@ impl Desk<'_> {
 
     /// `mara-7k2p`: the first word of the name in ASCII and four random letters, unused so far.
     fn new_username(&self, member: &Member, entropy: &mut dyn Entropy) -> String {
-        let word: String = member.name.0.chars().map_while(|c| c.is_ascii_alphabetic().then(|| c.to_ascii_lowercase())).take(16).collect();
+        let word: String = member
+            .name
+            .0
+            .chars()
+            .map_while(|c| c.is_ascii_alphabetic().then(|| c.to_ascii_lowercase()))
+            .take(16)
+            .collect();
         let word = if word.is_empty() { "member" } else { word.as_str() };
         loop {
             let suffix: String = entropy
@@ -240,5 +262,7 @@ fn limit(what: &str, limit: usize) -> Reason {
 fn is_email(text: &str) -> bool {
     text.len() <= EMAIL_MAX_BYTES
         && !text.chars().any(|c| c.is_whitespace() || c.is_control())
-        && text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'))
+        && text
+            .split_once('@')
+            .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'))
 }

@@ -19,14 +19,19 @@ impl Desk<'_> {
         if self.snapshot.admin.is_none() {
             return Err(Reason::NotClaimed);
         }
-        let note = Note::new(Noun::Admin, "admin-reset", "The administrator's password was forgotten; a new claim code is shown.");
+        let note = Note::new(
+            Noun::Admin,
+            "admin-reset",
+            "The administrator's password was forgotten; a new claim code is shown.",
+        );
         Ok((vec![Change::Admin(None)], note))
     }
 
     /// A site file may drop a plan that members still have: they keep it in name and are refused with a reason that names
     /// the missing plan, which loses nothing and is mended by putting the plan back.
     pub(super) fn apply_site(&self, model: Arc<SiteModel>) -> Decided {
-        let note = Note::new(Noun::Site, "site-applied", "A site file was applied.").fact("generation", model.generation);
+        let note =
+            Note::new(Noun::Site, "site-applied", "A site file was applied.").fact("generation", model.generation);
         Ok((vec![Change::Site(model)], note))
     }
 }
