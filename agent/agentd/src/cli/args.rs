@@ -84,6 +84,9 @@ pub enum Command {
     /// The API's description
     #[command(hide = true)]
     Openapi,
+    /// Count the pages of the PDF on standard input (the daemon runs this)
+    #[command(hide = true)]
+    Count,
 }
 
 #[derive(Debug, Subcommand)]

@@ -38,6 +38,9 @@ impl Failure {
 /// Parses the arguments, runs the command, and turns its outcome into an exit code.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    if let Command::Count = args.command {
+        return crate::count::child();
+    }
     let data = args.data.clone().unwrap_or_else(|| PathBuf::from(DATA_DEFAULT));
     match execute(args.command, data, args.json) {
         Ok(()) => ExitCode::SUCCESS,

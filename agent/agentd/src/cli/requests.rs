@@ -53,7 +53,7 @@ pub async fn perform(command: Command, data: &Path, as_json: bool) -> Result<(),
             }
             get(path, print_out::why)
         }
-        Command::Run { .. } | Command::Check { .. } | Command::Verify | Command::Completions { .. } | Command::Man | Command::Openapi => {
+        Command::Run { .. } | Command::Check { .. } | Command::Verify | Command::Completions { .. } | Command::Man | Command::Openapi | Command::Count => {
             return Err(Failure::refused("this command does not need the box"));
         }
     };
