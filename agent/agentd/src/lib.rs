@@ -1,0 +1,18 @@
+//! The daemon and its command line, as a library so that its decoders can be fuzzed and its parts tested: the binary
+//! `doorpost` (main.rs) only calls [`cli::main`]. See cli/mod.rs for the commands and run.rs for the daemon.
+
+mod api;
+pub mod cli;
+mod count;
+mod http;
+mod net;
+mod pki;
+mod probe;
+mod recorder;
+mod registrar;
+mod run;
+mod secrets;
+mod shell;
+pub mod site_file;
+mod web;
+
