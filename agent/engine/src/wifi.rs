@@ -1,1 +1,236 @@
-//! See the crate's head.
+//! The Wi-Fi: joins RADIUS and EAP to the decision who may join, and owns what lives longer than a packet: logins under way,
+//! recently answered requests, sessions with their accounting, places among a member's devices, and Disconnect-Requests.
+//!
+//! It refuses to know sockets, threads and tables: a login's TLS is done by a worker that is handed the whole
+//! [`EapConversation`] (`Output::Compute`) and brings it back (`Input::Computed`), and accounting is answered when somebody
+//! says that it is written down (`Output::Account`, `Input::Accounted`). RFC 2865, 2866, 3579, 5080, 5176, 5997.
+//!
+//! ```text
+//! Access-Request --receive--> genuine? seen before? --login--> Compute .. Computed --NeedCredential--> identify
+//!                                                                            \-----Proven----------> admit
+//!                                                                             \----Success-> admit again -> Access-Accept
+//! Accounting-Request --receive--> session table --> Account .. Accounted --> Accounting-Response
+//! SnapshotChanged, terms over, kick --> judge --> Disconnect-Request until answered
+//! ```
+
+mod accounting;
+mod answer;
+mod counters;
+mod duplicate;
+mod leave;
+mod login;
+mod presence;
+mod receive;
+mod session;
+#[cfg(test)]
+mod tests;
+mod warning;
+
+pub use counters::Counters;
+pub use presence::{Presence, SessionPhase, SessionView};
+
+use crate::Context;
+use accounting::Unwritten;
+use duplicate::Duplicates;
+use leave::Asked;
+use login::Logins;
+use policy::{Noun, Outcome, Record, SessionRow, Snapshot};
+use proto::eap::{EapConversation, EapInput, EapSettings, EapStep};
+use session::Sessions;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use values::{EventId, Mono, SessionId};
+use warning::Warnings;
+
+/// How often logins and held places are looked over.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often the rest is when nobody is logging in: sessions end by silence after minutes or hours.
+const SLOW_SWEEP: Duration = Duration::from_secs(15);
+/// The least time between two pictures of who is here.
+const PRESENT_EVERY: Duration = Duration::from_millis(50);
+
+/// The three UDP sockets, by what they serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Socket {
+    /// Port 1812.
+    Authentication,
+    /// Port 1813.
+    Accounting,
+    /// Where Disconnect-Requests leave from.
+    DynamicAuthorization,
+}
+
+/// What the engine is told.
+pub enum Input {
+    Received { socket: Socket, from: SocketAddr, datagram: Vec<u8> },
+    /// A worker is done with a conversation.
+    Computed { token: u64, conversation: Box<EapConversation>, step: EapStep },
+    /// A worker died with a conversation.
+    ComputeLost { token: u64 },
+    /// The rows of an `Output::Account` are on the disk, or could not be written.
+    Accounted { token: u64, ok: bool },
+    /// `cx` holds a newer snapshot than this one, which was the newest before.
+    SnapshotChanged { old: Arc<Snapshot> },
+    TimerFired,
+}
+
+/// What the engine wants done.
+pub enum Output {
+    Send { socket: Socket, to: SocketAddr, datagram: Vec<u8> },
+    /// Have a worker run `conversation.handle(input)`.
+    Compute { token: u64, conversation: Box<EapConversation>, input: EapInput },
+    /// Write these rows down, together, and say when.
+    Account { token: u64, rows: Vec<SessionRow> },
+    Record(Record),
+    /// Who is here has changed.
+    Present(Arc<Presence>),
+}
+
+/// The engine; one task owns it.
+pub struct WifiEngine {
+    eap: Arc<EapSettings>,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+    warnings: Warnings,
+    /// By socket: the two that are asked.
+    authentication_seen: Duplicates,
+    accounting_seen: Duplicates,
+    logins: Logins,
+    sessions: Sessions,
+    unwritten: Unwritten,
+    asked: Asked,
+    /// Sessions about which a Disconnect-Request is due or out.
+    pressing: BTreeSet<SessionId>,
+    /// Whether who is here differs from the last picture.
+    dirty: bool,
+    presented_at: Option<Mono>,
+    swept_at: Mono,
+    /// Whether the clock was trusted at the last input: when that changes, hours mean something else.
+    clock_trusted: bool,
+}
+
+impl WifiEngine {
+    /// An engine that goes on with the sessions that were open when the last one stopped.
+    #[must_use]
+    pub fn new(cx: &mut Context<'_>, eap: Arc<EapSettings>, open: Vec<SessionRow>) -> Self {
+        let mut engine = Self {
+            eap,
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+            warnings: Warnings::default(),
+            authentication_seen: Duplicates::default(),
+            accounting_seen: Duplicates::default(),
+            logins: Logins::default(),
+            sessions: Sessions::default(),
+            unwritten: Unwritten::default(),
+            asked: Asked::default(),
+            pressing: BTreeSet::new(),
+            dirty: true,
+            presented_at: None,
+            swept_at: cx.now.mono,
+            clock_trusted: cx.now.is_trusted(),
+        };
+        let [first_identifier] = cx.entropy.bytes();
+        engine.asked.start_at(first_identifier);
+        open.into_iter().for_each(|row| engine.restore(cx, row));
+        engine.judge_all(cx);
+        engine.finish(cx);
+        engine
+    }
+
+    pub fn handle(&mut self, cx: &mut Context<'_>, input: Input) {
+        match input {
+            Input::Received { socket: Socket::Authentication, from, datagram } => {
+                self.handle_authentication(cx, from, &datagram);
+            }
+            Input::Received { socket: Socket::Accounting, from, datagram } => {
+                self.handle_accounting(cx, from, &datagram);
+            }
+            Input::Received { socket: Socket::DynamicAuthorization, from, datagram } => {
+                self.handle_disconnect_answer(cx, from, &datagram);
+            }
+            Input::Computed { token, conversation, step } => self.handle_computed(cx, token, conversation, step),
+            Input::ComputeLost { token } => self.handle_compute_lost(token),
+            Input::Accounted { token, ok } => self.handle_accounted(token, ok),
+            Input::SnapshotChanged { old } => self.handle_snapshot_changed(cx, &old),
+            Input::TimerFired => {}
+        }
+        self.finish(cx);
+    }
+
+    /// The next thing to do; drained before the next input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When `TimerFired` is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let quick = !self.logins.is_empty() || !self.authentication_seen.is_empty() || !self.accounting_seen.is_empty();
+        let sweep = match (quick, self.sessions.is_empty()) {
+            (true, _) => Some(self.swept_at + SWEEP),
+            (false, false) => Some(self.swept_at + SLOW_SWEEP),
+            (false, true) => None,
+        };
+        let present = self.dirty.then(|| self.presented_at.map_or(self.swept_at, |at| at + PRESENT_EVERY));
+        [sweep, present, self.next_press_at()].into_iter().flatten().min()
+    }
+
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What is due by time, after every input.
+    fn finish(&mut self, cx: &mut Context<'_>) {
+        if self.clock_trusted != cx.now.is_trusted() {
+            self.clock_trusted = cx.now.is_trusted();
+            self.judge_all(cx);
+        }
+        if cx.now.mono.since(self.swept_at) >= SWEEP {
+            self.swept_at = cx.now.mono;
+            self.authentication_seen.expire(cx.now.mono);
+            self.accounting_seen.expire(cx.now.mono);
+            self.sweep_logins(cx);
+            self.sweep_sessions(cx);
+        }
+        self.press_all(cx);
+        if self.dirty && self.presented_at.is_none_or(|at| cx.now.mono.since(at) >= PRESENT_EVERY) {
+            self.dirty = false;
+            self.presented_at = Some(cx.now.mono);
+            let presence = self.sessions.presence();
+            self.outputs.push_back(Output::Present(Arc::new(presence)));
+        }
+    }
+
+    fn record(&mut self, record: Record) {
+        self.outputs.push_back(Output::Record(record));
+    }
+}
+
+/// A record of the Wi-Fi.
+fn record(cx: &mut Context<'_>, outcome: Outcome, code: &str, sentence: String) -> Record {
+    Record::new(EventId::generate(cx.entropy), cx.now.stamp(), Noun::Wifi, outcome, code, sentence)
+}
+
+/// A record about a session.
+fn about(cx: &mut Context<'_>, row: &SessionRow, outcome: Outcome, code: &str, sentence: String) -> Record {
+    let mut record = record(cx, outcome, code, sentence)
+        .member(row.member)
+        .credential(row.credential)
+        .place(&row.access_point)
+        .fact("session", row.id)
+        .personal("username", row.username.0.clone());
+    if let Some(network) = &row.network {
+        record = record.fact("network", network);
+    }
+    if let Some(vlan) = row.vlan {
+        record = record.fact("vlan", vlan);
+    }
+    if let Some(mac) = row.mac {
+        record = record.personal("mac", mac.to_string());
+    }
+    record
+}

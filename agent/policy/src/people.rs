@@ -180,7 +180,7 @@ impl CredentialKind {
 /// double and triple size). Colons, hyphens and spaces of readers are dropped.
 pub fn canonical_uid(text: &str) -> Result<String, String> {
     let uid: String = text.chars().filter(|c| !matches!(c, ':' | '-' | ' ')).map(|c| c.to_ascii_uppercase()).collect();
-    if uid.len() % 2 == 0 && (8..=20).contains(&uid.len()) && uid.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if uid.len().is_multiple_of(2) && (8..=20).contains(&uid.len()) && uid.bytes().all(|b| b.is_ascii_hexdigit()) {
         Ok(uid)
     } else {
         Err("a badge UID is 4 to 10 bytes in hexadecimal, such as 04A1B2C3".to_owned())

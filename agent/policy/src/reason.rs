@@ -8,51 +8,116 @@ use serde::{Deserialize, Serialize};
 pub enum Reason {
     // people
     UnknownMember,
-    MemberSuspended { since: String },
-    MemberEnded { at: String },
-    MembershipNotBegun { begins: String },
-    MembershipOver { since: String },
-    UnknownPlan { plan: String },
-    CredentialRevoked { since: String },
-    OutsideHours { schedule: String, opens: Option<String> },
+    MemberSuspended {
+        since: String,
+    },
+    MemberEnded {
+        at: String,
+    },
+    MembershipNotBegun {
+        begins: String,
+    },
+    MembershipOver {
+        since: String,
+    },
+    UnknownPlan {
+        plan: String,
+    },
+    CredentialRevoked {
+        since: String,
+    },
+    OutsideHours {
+        schedule: String,
+        opens: Option<String>,
+    },
     ClockUntrusted,
     // wifi
     WrongKey,
-    NoWifiInPlan { plan: String },
+    NoWifiInPlan {
+        plan: String,
+    },
     NoWifiKey,
-    DeviceLimit { limit: u16, live: u16 },
-    UnknownNetwork { network: String },
+    DeviceLimit {
+        limit: u16,
+        live: u16,
+    },
+    UnknownNetwork {
+        network: String,
+    },
+    UnknownSession,
     // print
-    NoPrintInPlan { plan: String },
+    NoPrintInPlan {
+        plan: String,
+    },
     /// The client asked for `job-hold-until=indefinite`.
     HeldOnRequest,
-    AccountLimitReached { pages: u32, left: u32, short_minor: i64, currency: String },
+    AccountLimitReached {
+        pages: u32,
+        left: u32,
+        short_minor: i64,
+        currency: String,
+    },
     NotSignedIn,
-    UnknownPrinter { printer: String },
+    UnknownPrinter {
+        printer: String,
+    },
     UnknownJob,
     NotYourJob,
-    JobState { state: String },
+    JobState {
+        state: String,
+    },
     // door
     UnknownBadge,
-    NoSuchDoor { door: String },
-    DoorNotInPlan { door: String, plan: String },
-    ReaderWithoutDoor { reader: String },
-    RelayAbsent { device: String },
-    RelaySilent { device: String },
-    RelayProfile { device: String, expected: String },
-    RelayRefused { device: String },
+    BadgeRepeated,
+    NoSuchDoor {
+        door: String,
+    },
+    DoorNotInPlan {
+        door: String,
+        plan: String,
+    },
+    ReaderWithoutDoor {
+        reader: String,
+    },
+    RelayAbsent {
+        device: String,
+    },
+    RelaySilent {
+        device: String,
+    },
+    RelayProfile {
+        device: String,
+        expected: String,
+    },
+    RelayRefused {
+        device: String,
+    },
     /// The command left and nobody can say what became of it.
     DoorUnconfirmed,
     DoorBusy,
     // devices
     UnknownDeviceName,
-    WrongDevicePassword { device: String },
-    DeviceNameMismatch { device: String },
-    TopicNotAllowed { device: String },
-    SubscriptionNotAllowed { device: String },
-    RetainedCommand { device: String },
-    DeviceTooFast { device: String },
-    DeviceMisbehaved { what: String },
+    WrongDevicePassword {
+        device: String,
+    },
+    DeviceNameMismatch {
+        device: String,
+    },
+    TopicNotAllowed {
+        device: String,
+    },
+    SubscriptionNotAllowed {
+        device: String,
+    },
+    RetainedCommand {
+        device: String,
+    },
+    DeviceTooFast {
+        device: String,
+    },
+    DeviceMisbehaved {
+        what: String,
+    },
     // commands
     EmailTaken,
     EmailInvalid,
@@ -60,15 +125,29 @@ pub enum Reason {
     BadgeTaken,
     BadgeInvalid,
     UsernameTaken,
-    DeviceTaken { device: String },
-    UnknownDevice { device: String },
+    DeviceTaken {
+        device: String,
+    },
+    UnknownDevice {
+        device: String,
+    },
     UnknownCredential,
-    AlreadySo { what: String },
+    AlreadySo {
+        what: String,
+    },
     AlreadyClaimed,
     NotClaimed,
-    LimitReached { what: String, limit: u32 },
-    Invalid { what: String, expected: String },
-    StorageFailed { what: String },
+    LimitReached {
+        what: String,
+        limit: u32,
+    },
+    Invalid {
+        what: String,
+        expected: String,
+    },
+    StorageFailed {
+        what: String,
+    },
 }
 
 impl Reason {
@@ -90,6 +169,7 @@ impl Reason {
             Self::NoWifiKey => "no-wifi-key",
             Self::DeviceLimit { .. } => "device-limit",
             Self::UnknownNetwork { .. } => "unknown-network",
+            Self::UnknownSession => "unknown-session",
             Self::NoPrintInPlan { .. } => "no-print-in-plan",
             Self::HeldOnRequest => "held-on-request",
             Self::AccountLimitReached { .. } => "account-limit-reached",
@@ -99,6 +179,7 @@ impl Reason {
             Self::NotYourJob => "not-your-job",
             Self::JobState { .. } => "job-state",
             Self::UnknownBadge => "unknown-badge",
+            Self::BadgeRepeated => "badge-repeated",
             Self::NoSuchDoor { .. } => "no-such-door",
             Self::DoorNotInPlan { .. } => "door-not-in-plan",
             Self::ReaderWithoutDoor { .. } => "reader-without-door",
@@ -157,6 +238,7 @@ impl Reason {
                 format!("{live} devices are online and the plan's limit is {limit}; disconnect one first.")
             }
             Self::UnknownNetwork { network } => format!("The site file has no network `{network}`."),
+            Self::UnknownSession => "There is no such Wi-Fi session; it may have ended.".into(),
             Self::NoPrintInPlan { plan } => format!("The plan `{plan}` includes no printing."),
             Self::HeldOnRequest => "The job waits until it is released.".into(),
             Self::AccountLimitReached { pages, left, short_minor, currency } => format!(
@@ -169,6 +251,7 @@ impl Reason {
             Self::NotYourJob => "This print job belongs to somebody else.".into(),
             Self::JobState { state } => format!("The job is {state}, so this cannot be done to it."),
             Self::UnknownBadge => "The badge belongs to nobody here; add it to a member first.".into(),
+            Self::BadgeRepeated => "The reader repeated a badge that it had sent before, so nobody knows how old it is; hold the badge to the reader again.".into(),
             Self::NoSuchDoor { door } => format!("There is no door `{door}`."),
             Self::DoorNotInPlan { door, plan } => format!("The plan `{plan}` does not open the door `{door}`."),
             Self::ReaderWithoutDoor { reader } => format!("The reader `{reader}` stands at no door in the site file."),

@@ -64,5 +64,5 @@ pub fn framed_ip_address(packet: &Packet<'_>) -> Option<IpAddr> {
     packet
         .first(AttributeType::FRAMED_IP_ADDRESS)
         .and_then(|value| <[u8; 4]>::try_from(value).ok())
-        .map(|octets| IpAddr::from(octets))
+        .map(IpAddr::from)
 }

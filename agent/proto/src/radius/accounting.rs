@@ -111,3 +111,29 @@ fn traffic(packet: &Packet<'_>) -> Traffic {
         received_packets: number(AttributeType::ACCT_OUTPUT_PACKETS),
     }
 }
+
+/// Acct-Terminate-Cause by its name in RFC 2866, 5.10, in lower case.
+#[must_use]
+pub const fn terminate_cause_word(number: u32) -> &'static str {
+    match number {
+        1 => "user-request",
+        2 => "lost-carrier",
+        3 => "lost-service",
+        4 => "idle-timeout",
+        5 => "session-timeout",
+        6 => "admin-reset",
+        7 => "admin-reboot",
+        8 => "port-error",
+        9 => "nas-error",
+        10 => "nas-request",
+        11 => "nas-reboot",
+        12 => "port-unneeded",
+        13 => "port-preempted",
+        14 => "port-suspended",
+        15 => "service-unavailable",
+        16 => "callback",
+        17 => "user-error",
+        18 => "host-request",
+        _ => "unknown",
+    }
+}

@@ -1,0 +1,342 @@
+//! Accounting: what access points report of sessions becomes rows, and is answered once the rows are written down (RFC 2866).
+//!
+//! A report is applied to the table at once and answered later; when it cannot be written it is not answered, comes again, and
+//! applying it again changes nothing.
+
+use super::answer::INTERIM_INTERVAL;
+use super::receive::Question;
+use super::session::{AcctKey, Session, Stage};
+use super::{Context, Output, Socket, WifiEngine, about};
+use policy::wifi::{WifiFacts, WifiQuestion, admit, identify};
+use policy::{Outcome, SessionRow};
+use proto::radius::Code;
+use proto::radius::accounting::{AccountingRequest, SessionReport, SessionStatus, terminate_cause_word};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use values::{AccessPointName, Pii, SessionId, Timestamp};
+
+/// Accounting-Requests that wait for the disk. The store commits in groups within milliseconds; when this many wait, it is
+/// stuck, and access points try again.
+const UNWRITTEN_MAX: usize = 1_024;
+/// Silence that ends a session whose access point sends interim updates: three missed ones and some patience.
+const SILENT_MAX: Duration = Duration::from_secs(3 * INTERIM_INTERVAL.as_secs() + 60);
+/// Patience beyond Session-Timeout with an access point that sends none.
+const LATE_MAX: Duration = Duration::from_secs(15 * 60);
+/// Session-Timeout of a session that was open before a restart, or that this box did not admit: the longest there is.
+const TIMEOUT_UNKNOWN: Duration = Duration::from_secs(4 * 3_600);
+
+/// Accounting that waits to be written down.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    /// None for rows that nobody waits for.
+    waiting: BTreeMap<u64, Option<Question>>,
+    last_token: u64,
+}
+
+impl WifiEngine {
+    /// Goes on with a session that was open when the box stopped.
+    pub(super) fn restore(&mut self, cx: &Context<'_>, row: SessionRow) {
+        if !self.sessions.is_full() {
+            let silent_at = cx.now.mono + TIMEOUT_UNKNOWN + LATE_MAX;
+            self.sessions.insert(Session::new(row, Stage::Open { silent_at }, TIMEOUT_UNKNOWN));
+        }
+    }
+
+    pub(super) fn handle_accounting_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        question: Question,
+        request: AccountingRequest<'_>,
+    ) {
+        if self.unwritten.waiting.len() >= UNWRITTEN_MAX {
+            self.counters.accounting_shed += 1;
+            return self.give_up_on(Socket::Accounting, &question);
+        }
+        let point = question.access_point.clone();
+        let rows = match request {
+            AccountingRequest::Session(report) => self.handle_report(cx, &point, &report),
+            AccountingRequest::AccountingOn => self.end_all_of(cx, &point, "access-point-restarted"),
+            AccountingRequest::AccountingOff => self.end_all_of(cx, &point, "access-point-stopped"),
+        };
+        self.write(rows, Some(question));
+    }
+
+    fn write(&mut self, rows: Vec<SessionRow>, question: Option<Question>) {
+        if rows.is_empty() {
+            if let Some(question) = question {
+                self.respond(&question);
+            }
+            return;
+        }
+        self.unwritten.last_token += 1;
+        let token = self.unwritten.last_token;
+        self.unwritten.waiting.insert(token, question);
+        self.outputs.push_back(Output::Account { token, rows });
+    }
+
+    pub(super) fn handle_accounted(&mut self, token: u64, ok: bool) {
+        match (self.unwritten.waiting.remove(&token), ok) {
+            (Some(Some(question)), true) => self.respond(&question),
+            (Some(Some(question)), false) => {
+                self.counters.accounting_unwritten += 1;
+                self.give_up_on(Socket::Accounting, &question);
+            }
+            (Some(None), false) => self.counters.accounting_unwritten += 1,
+            (Some(None), true) | (None, _) => {}
+        }
+    }
+
+    fn respond(&mut self, question: &Question) {
+        self.counters.accounting_responses += 1;
+        let reply = question.reply(Code::AccountingResponse);
+        self.answer(Socket::Accounting, question, reply);
+    }
+
+    /// The rows that a report changes.
+    fn handle_report(
+        &mut self,
+        cx: &mut Context<'_>,
+        point: &AccessPointName,
+        report: &SessionReport<'_>,
+    ) -> Vec<SessionRow> {
+        let key = (point.clone(), session_id_text(report.acct_session_id));
+        match report.status {
+            SessionStatus::Start | SessionStatus::InterimUpdate => self.handle_alive(cx, key, report),
+            SessionStatus::Stop => self.handle_stop(cx, &key, report),
+        }
+    }
+
+    /// Start and Interim-Update: the session is open, whatever was known of it before.
+    fn handle_alive(&mut self, cx: &mut Context<'_>, key: AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
+        if self.sessions.ended(&key).is_some() {
+            return Vec::new(); // overtaken by its own Stop, or superseded by a roam: nothing to change
+        }
+        let (id, mut rows) = match self.sessions.by_acct(&key) {
+            Some(id) => (id, Vec::new()),
+            None => self.open(cx, &key, report),
+        };
+        let silent_after = match report.status {
+            SessionStatus::InterimUpdate => SILENT_MAX,
+            SessionStatus::Start | SessionStatus::Stop => TIMEOUT_UNKNOWN + LATE_MAX,
+        };
+        let Some(session) = self.sessions.get_mut(id) else { return rows };
+        update(session.row_mut(), report, cx.now.stamp());
+        session.stage = Stage::Open { silent_at: cx.now.mono + silent_after };
+        rows.push(session.row().clone());
+        self.dirty = true;
+        // The world may have changed between the Access-Accept and now, or while the access point did not listen.
+        self.judge(cx, id);
+        self.press_again(cx, id);
+        rows
+    }
+
+    /// Takes up a session that an access point reports for the first time. After a Start, other sessions of the device are over:
+    /// it has roamed, or its access point forgot to say Stop.
+    fn open(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &AcctKey,
+        report: &SessionReport<'_>,
+    ) -> (SessionId, Vec<SessionRow>) {
+        let session = self.adopt(cx, key, report);
+        let id = session.row().id;
+        let began = about(cx, session.row(), Outcome::Noted, "wifi-session-began", "The device is online.".to_owned());
+        let superseded = match report.status {
+            SessionStatus::Start => {
+                let others = report.mac.map(|mac| self.sessions.of_device(mac)).unwrap_or_default();
+                others.into_iter().filter_map(|other| self.finish_session(cx, other, "superseded")).collect()
+            }
+            SessionStatus::InterimUpdate | SessionStatus::Stop => Vec::new(),
+        };
+        self.record(began);
+        if self.sessions.is_full() {
+            self.counters.sessions_shed += 1;
+            let mut row = session.row().clone();
+            update(&mut row, report, cx.now.stamp());
+            return (id, superseded.into_iter().chain([row]).collect());
+        }
+        self.sessions.insert(session);
+        (id, superseded)
+    }
+
+    /// Makes the session that an access point names: out of the one that was admitted, else out of what its Class or its user
+    /// name says.
+    fn adopt(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Session {
+        let class = report.class.and_then(|class| std::str::from_utf8(class).ok()).and_then(|text| text.parse().ok());
+        let admitted = self.admitted(&key.0, class, report).and_then(|id| self.sessions.remove(id));
+        let mut session = match (admitted, class.and_then(|class| self.sessions.row(class))) {
+            (Some(session), _) => session,
+            // A device that came back without a login, by a key that access points keep, has the Class of its last session.
+            (None, Some(last)) => reported(cx, key, report, Some(last)),
+            (None, None) => reported(cx, key, report, None),
+        };
+        let age = u64::from(report.delay_seconds) + u64::from(report.session_seconds);
+        let row = session.row_mut();
+        row.acct_session_id.clone_from(&key.1);
+        row.started_at = cx.now.stamp() - Duration::from_secs(age);
+        session
+    }
+
+    /// The session that was admitted and is reported now for the first time: by its Class, else, when it begins, by the device
+    /// at this access point. A session that has a name already is another one.
+    fn admitted(
+        &self,
+        point: &AccessPointName,
+        class: Option<SessionId>,
+        report: &SessionReport<'_>,
+    ) -> Option<SessionId> {
+        let by_device = match report.status {
+            SessionStatus::Start | SessionStatus::InterimUpdate => report.mac,
+            SessionStatus::Stop => None,
+        };
+        let by_device = by_device.map(|mac| self.sessions.of_device(mac)).unwrap_or_default();
+        class.into_iter().chain(by_device).find(|&id| {
+            let session = self.sessions.get(id);
+            session.is_some_and(|s| s.row().acct_session_id.is_empty() && s.row().access_point == *point)
+        })
+    }
+
+    fn handle_stop(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
+        let cause = report.terminate_cause.map_or("unknown", terminate_cause_word);
+        let id = match (self.sessions.by_acct(key), self.sessions.ended(key)) {
+            (Some(id), _) => id,
+            (None, Some(ended)) => {
+                // The last counters of a session that was over for us before.
+                let mut row = ended.clone();
+                update(&mut row, report, ended.seen_at);
+                self.sessions.keep_ended(key.clone(), row.clone(), cx.now.mono);
+                return vec![row];
+            }
+            (None, None) => {
+                let session = self.adopt(cx, key, report);
+                let id = session.row().id;
+                self.sessions.insert(session); // for the moment: it ends below
+                id
+            }
+        };
+        if let Some(session) = self.sessions.get_mut(id) {
+            update(session.row_mut(), report, cx.now.stamp());
+        }
+        self.finish_session(cx, id, cause).into_iter().collect()
+    }
+
+    fn end_all_of(&mut self, cx: &mut Context<'_>, point: &AccessPointName, cause: &'static str) -> Vec<SessionRow> {
+        let ids = self.sessions.of_access_point(point);
+        ids.into_iter().filter_map(|id| self.finish_session(cx, id, cause)).collect()
+    }
+
+    /// Ends a session that no report ended, and writes that down.
+    pub(super) fn end(&mut self, cx: &mut Context<'_>, id: SessionId, cause: &'static str) {
+        let row = self.finish_session(cx, id, cause);
+        self.write(row.into_iter().collect(), None);
+    }
+
+    /// Takes a session out of the table; its row, if the access point ever reported it.
+    fn finish_session(&mut self, cx: &mut Context<'_>, id: SessionId, cause: &str) -> Option<SessionRow> {
+        self.withdraw(id);
+        let session = self.sessions.get_mut(id)?;
+        let row = session.row_mut();
+        row.ended_at = Some(cx.now.stamp());
+        row.end_cause = Some(cause.to_owned());
+        let row = self.sessions.end(id, cx.now.mono)?.row().clone();
+        self.dirty = true;
+        if row.acct_session_id.is_empty() {
+            return None;
+        }
+        let sentence = format!("The session is over ({cause}).");
+        let seconds = row.seen_at.seconds().saturating_sub(row.started_at.seconds());
+        let record = about(cx, &row, Outcome::Noted, "wifi-session-ended", sentence)
+            .fact("cause", cause)
+            .fact("seconds", seconds)
+            .fact("rx_bytes", row.rx_bytes)
+            .fact("tx_bytes", row.tx_bytes);
+        self.record(record);
+        Some(row)
+    }
+
+    /// Sessions whose place, time or terms are over.
+    pub(super) fn sweep_sessions(&mut self, cx: &mut Context<'_>) {
+        self.sessions.forget_ended(cx.now.mono);
+        let now = cx.now.mono;
+        for id in self.sessions.ids() {
+            let Some(session) = self.sessions.get_mut(id) else { continue };
+            if session.judge_at.is_some_and(|at| at <= now) {
+                session.judge_at = None;
+                self.judge(cx, id);
+            }
+            let Some(session) = self.sessions.get_mut(id) else { continue };
+            match session.stage {
+                Stage::Admitted { place_until } if place_until <= now => {
+                    session.stage = Stage::Unreported { until: place_until + session.timeout };
+                    self.dirty = true;
+                }
+                Stage::Unreported { until } if until <= now => {
+                    self.finish_session(cx, id, "unreported");
+                }
+                Stage::Open { silent_at } if silent_at <= now => self.end(cx, id, "lost"),
+                Stage::Admitted { .. } | Stage::Unreported { .. } | Stage::Open { .. } => {}
+            }
+        }
+    }
+}
+
+fn update(row: &mut SessionRow, report: &SessionReport<'_>, seen_at: Timestamp) {
+    row.seen_at = seen_at;
+    // Counters only grow within a session; a report that overtook a later one does not take them back.
+    row.rx_bytes = row.rx_bytes.max(report.traffic.sent_bytes);
+    row.tx_bytes = row.tx_bytes.max(report.traffic.received_bytes);
+    if let Some(ip) = report.ip {
+        row.ip = Some(Pii(ip));
+    }
+}
+
+/// A session that this box did not admit just now: it goes on from `last`, or is of before a restart or of another network of
+/// the access point, and its user name says whose it is.
+fn reported(cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>, last: Option<&SessionRow>) -> Session {
+    let username = last.map_or_else(|| report.user_name.unwrap_or_default(), |last| &last.username.0);
+    let named = identify(cx.snapshot, username).map(|(credential, _)| (credential.id, credential.member));
+    let (credential, member) = match last {
+        Some(last) => (last.credential, last.member),
+        None => named.unzip(),
+    };
+    let terms = credential.and_then(|credential| {
+        let question = WifiQuestion { credential, mac: report.mac, stage: policy::wifi::Stage::Running };
+        admit(cx.snapshot, &WifiFacts::default(), &question, cx.now).ok()
+    });
+    let row = SessionRow {
+        id: SessionId::generate(cx.entropy),
+        access_point: key.0.clone(),
+        acct_session_id: key.1.clone(),
+        member,
+        credential,
+        username: Pii(username.to_owned()),
+        mac: report.mac.or(last.and_then(|last| last.mac)),
+        ip: None,
+        network: terms.as_ref().map(|terms| terms.network.clone()),
+        vlan: terms.and_then(|terms| terms.vlan),
+        started_at: cx.now.stamp(),
+        seen_at: cx.now.stamp(),
+        ended_at: None,
+        rx_bytes: 0,
+        tx_bytes: 0,
+        end_cause: None,
+    };
+    Session::new(row, Stage::Open { silent_at: cx.now.mono + TIMEOUT_UNKNOWN + LATE_MAX }, TIMEOUT_UNKNOWN)
+}
+
+/// Acct-Session-Id as text; octets that are no text are written in hexadecimal behind `0x`.
+pub(super) fn session_id_text(id: &[u8]) -> String {
+    match std::str::from_utf8(id) {
+        Ok(text) if !text.starts_with("0x") => text.to_owned(),
+        _ => id.iter().fold("0x".to_owned(), |text, byte| text + &format!("{byte:02x}")),
+    }
+}
+
+/// The octets that the access point knows.
+pub(super) fn wire_session_id(text: &str) -> Vec<u8> {
+    let hexadecimal = text.strip_prefix("0x").map(str::as_bytes).map(|digits| {
+        let pairs = digits.chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
+        pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
+    });
+    hexadecimal.unwrap_or_else(|| text.as_bytes().to_vec())
+}

@@ -1,0 +1,194 @@
+//! What a login is answered with: Access-Challenge, Access-Accept with the terms, Access-Reject; and what is written down.
+
+use super::leave::judge_at;
+use super::login::{Login, StateKey};
+use super::receive::Question;
+use super::session::{PLACE_HELD, Session, Stage};
+use super::{Context, Socket, WifiEngine, about, record};
+use policy::wifi::Admission;
+use policy::{CredentialKind, Outcome, SessionRow};
+use proto::eap::{EapFailure, SessionKeys};
+use proto::radius::attribute::TERMINATION_ACTION_RADIUS_REQUEST;
+use proto::radius::{AttributeType, Code, SessionKeyPair, Tunnel};
+use std::time::Duration;
+use values::{MacAddress, Pii, SessionId};
+
+/// How often the access point reports a running session. RFC 2869, 5.16: not below 600 s.
+pub(super) const INTERIM_INTERVAL: Duration = Duration::from_secs(600);
+
+impl WifiEngine {
+    pub(super) fn challenge(&mut self, question: &Question, state: &StateKey, packet: &[u8]) {
+        self.counters.access_challenges += 1;
+        let reply = question.reply(Code::AccessChallenge).eap_message(packet).attribute(AttributeType::STATE, state);
+        self.answer(Socket::Authentication, question, reply);
+    }
+
+    /// Says no, with an EAP-Failure where there is a conversation to end.
+    pub(super) fn reject(&mut self, question: &Question, failure: Option<Vec<u8>>) {
+        self.counters.access_rejects += 1;
+        let reply = question.reply(Code::AccessReject).eap_message(failure.as_deref().unwrap_or_default());
+        self.answer(Socket::Authentication, question, reply);
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        cx: &mut Context<'_>,
+        login: &Login,
+        admission: &Admission,
+        packet: &[u8],
+        keys: &SessionKeys,
+    ) {
+        let username = canonical_username(cx, admission, login);
+        let session = self.take_place(cx, login, admission, &username);
+        let pair =
+            SessionKeyPair { recv: keys.recv_key.expose(), send: keys.send_key.expose(), salt: cx.entropy.bytes() };
+        let question = &login.question;
+        let mut reply = question
+            .reply(Code::AccessAccept)
+            .eap_message(packet)
+            .session_keys(pair, question.secret.expose())
+            .text(AttributeType::USER_NAME, &username)
+            .text(AttributeType::CLASS, &session.to_string())
+            .integer(AttributeType::SESSION_TIMEOUT, admission.session_timeout_seconds)
+            .integer(AttributeType::TERMINATION_ACTION, TERMINATION_ACTION_RADIUS_REQUEST)
+            .integer(
+                AttributeType::ACCT_INTERIM_INTERVAL,
+                u32::try_from(INTERIM_INTERVAL.as_secs()).unwrap_or(u32::MAX),
+            );
+        if let Some(vlan) = admission.vlan {
+            reply = reply.tunnel(Tunnel { vlan });
+        }
+        self.counters.access_accepts += 1;
+        self.answer(Socket::Authentication, question, reply);
+        self.record_admission(cx, login, session);
+    }
+
+    fn record_admission(&mut self, cx: &mut Context<'_>, login: &Login, session: SessionId) {
+        let Some(row) = self.sessions.get(session).map(|session| session.row().clone()) else { return };
+        let network = row.network.as_ref().map_or_else(|| "the network".to_owned(), |name| format!("network `{name}`"));
+        let sentence = match row.vlan {
+            Some(vlan) => format!("Let in on {network}, VLAN {vlan}."),
+            None => format!("Let in on {network}."),
+        };
+        let mut admitted = about(cx, &row, Outcome::Allowed, "wifi-admitted", sentence);
+        if let Some(method) = login.method {
+            admitted = admitted.fact("method", method);
+        }
+        self.record(admitted);
+    }
+
+    /// Says no to a login. What policy said goes before what EAP says.
+    pub(super) fn refuse(&mut self, cx: &mut Context<'_>, login: &Login, why: Option<&EapFailure>, failure: &[u8]) {
+        self.reject(&login.question, Some(failure.to_vec()));
+        let (code, sentence) = match (&login.claim.refusal, why) {
+            (Some(reason), _) => (reason.code(), reason.sentence()),
+            (None, Some(why)) => (why.code(), why.sentence()),
+            (None, None) => ("denied", "The login was refused.".to_owned()),
+        };
+        self.record_refusal(cx, login, code, sentence);
+    }
+
+    /// The device went silent in the middle: most often it does not trust our certificate and does not say so.
+    pub(super) fn abandoned(&mut self, cx: &mut Context<'_>, login: &Login) {
+        let sentence = "The device stopped answering in the middle of its login; it may not trust this box's certificate, or have gone out of reach. Install the Wi-Fi profile on it.";
+        self.record_refusal(cx, login, "eap-abandoned", sentence.to_owned());
+    }
+
+    fn record_refusal(&mut self, cx: &mut Context<'_>, login: &Login, code: &str, sentence: String) {
+        let mut refused = record(cx, Outcome::Refused, code, sentence)
+            .member(login.claim.member)
+            .credential(login.claim.credential)
+            .place(&login.question.access_point);
+        if let Some(method) = login.method {
+            refused = refused.fact("method", method);
+        }
+        if let Some(username) = &login.claim.username {
+            refused = refused.personal("username", username.clone());
+        }
+        if let Some(mac) = login.mac {
+            refused = refused.personal("mac", mac.to_string());
+        }
+        self.record(refused);
+    }
+
+    /// Holds the device's place. A device that logs in again where its session runs keeps the session: access points go on
+    /// with the same Acct-Session-Id then, and tell no new Start.
+    fn take_place(&mut self, cx: &mut Context<'_>, login: &Login, admission: &Admission, username: &str) -> SessionId {
+        let timeout = Duration::from_secs(u64::from(admission.session_timeout_seconds));
+        let running = login.mac.and_then(|mac| self.running_here(login, admission, mac));
+        let accepted = Some((login.question.key(), *login.question.authenticator()));
+        self.dirty = true;
+        if let Some(id) = running {
+            self.withdraw(id);
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.timeout = timeout;
+                session.accepted = accepted;
+                session.judge_at = judge_at(cx, admission);
+                session.stage = refreshed(cx, session.stage, timeout);
+                let row = session.row_mut();
+                row.credential = Some(admission.credential);
+                row.network = Some(admission.network.clone());
+                row.vlan = admission.vlan;
+                row.seen_at = cx.now.stamp();
+            }
+            return id;
+        }
+        let id = SessionId::generate(cx.entropy);
+        let row = SessionRow {
+            id,
+            access_point: login.question.access_point.clone(),
+            acct_session_id: String::new(),
+            member: Some(admission.member),
+            credential: Some(admission.credential),
+            username: Pii(username.to_owned()),
+            mac: login.mac,
+            ip: None,
+            network: Some(admission.network.clone()),
+            vlan: admission.vlan,
+            started_at: cx.now.stamp(),
+            seen_at: cx.now.stamp(),
+            ended_at: None,
+            rx_bytes: 0,
+            tx_bytes: 0,
+            end_cause: None,
+        };
+        if self.sessions.is_full() {
+            self.counters.sessions_shed += 1;
+            return id;
+        }
+        let stage = Stage::Admitted { place_until: cx.now.mono + PLACE_HELD };
+        let mut session = Session::new(row, stage, timeout);
+        session.judge_at = judge_at(cx, admission);
+        session.accepted = accepted;
+        self.sessions.insert(session);
+        id
+    }
+
+    fn running_here(&self, login: &Login, admission: &Admission, mac: MacAddress) -> Option<SessionId> {
+        self.sessions.of_device(mac).into_iter().find(|&id| {
+            self.sessions.get(id).is_some_and(|session| {
+                session.row().access_point == login.question.access_point
+                    && session.row().member == Some(admission.member)
+            })
+        })
+    }
+}
+
+/// The stage of a session whose device has logged in again.
+fn refreshed(cx: &Context<'_>, stage: Stage, timeout: Duration) -> Stage {
+    match stage {
+        Stage::Admitted { .. } | Stage::Unreported { .. } => Stage::Admitted { place_until: cx.now.mono + PLACE_HELD },
+        Stage::Open { silent_at } => Stage::Open { silent_at: silent_at.max(cx.now.mono + timeout) },
+    }
+}
+
+/// The user name as it was issued, whatever realm or case the device put around it.
+fn canonical_username(cx: &Context<'_>, admission: &Admission, login: &Login) -> String {
+    let kind = cx.snapshot.credentials.get(&admission.credential).map(|credential| &credential.kind);
+    match kind {
+        Some(CredentialKind::WifiKey { username, .. }) => username.clone(),
+        Some(CredentialKind::Badge { .. } | CredentialKind::PrintToken { .. }) | None => {
+            login.claim.username.clone().unwrap_or_default()
+        }
+    }
+}

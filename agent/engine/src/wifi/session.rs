@@ -1,0 +1,238 @@
+//! The table of sessions: who was let in, what access points report of it, and the look-ups by member, device and
+//! Acct-Session-Id. It decides nothing; accounting.rs, login.rs and leave.rs move the sessions along.
+//!
+//! ```text
+//! login --> Admitted --60 s without Start--> Unreported --Session-Timeout--> forgotten
+//!              |                                 |
+//!              +-------- Accounting Start -------+--> Open --Stop, Accounting-On, silence--> ended (kept 5 minutes for a late Stop)
+//! ```
+//! Beside the stage, a session that has to go carries a [`Leaving`].
+
+use super::duplicate::Key;
+use super::leave::Leaving;
+use super::presence::{Presence, SessionPhase, SessionView};
+use policy::SessionRow;
+use proto::radius::Authenticator;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use values::{AccessPointName, MacAddress, MemberId, Mono, SessionId};
+
+/// Sessions followed at one time. A site has some hundreds of devices; this is what 64 MiB hold with room to spare.
+pub(super) const SESSIONS_MAX: usize = 16_384;
+/// How long a device's place is held for the access point's Accounting Start.
+pub(super) const PLACE_HELD: Duration = Duration::from_secs(60);
+/// How long an ended session is known, so that a late or repeated Stop finds its row: longer than any retransmission.
+const ENDED_KEPT: Duration = Duration::from_secs(300);
+/// Ended sessions known at one time.
+const ENDED_MAX: usize = 1_024;
+
+/// The access point's own name of a session.
+pub(super) type AcctKey = (AccessPointName, String);
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Admitted {
+        place_until: Mono,
+    },
+    Unreported {
+        until: Mono,
+    },
+    Open {
+        /// When silence ends it.
+        silent_at: Mono,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Session {
+    /// What others see, shared with the last Presence until it changes.
+    view: Arc<SessionView>,
+    pub(super) stage: Stage,
+    /// Set while the session has to go.
+    pub(super) leaving: Option<Leaving>,
+    /// When its terms end and it must be judged again.
+    pub(super) judge_at: Option<Mono>,
+    /// The request that was answered with its last Access-Accept: once the session has to go, that answer is not repeated.
+    pub(super) accepted: Option<(Key, Authenticator)>,
+    /// Session-Timeout as last given: an unreported session is gone by then.
+    pub(super) timeout: Duration,
+}
+
+impl Session {
+    pub(super) fn new(row: SessionRow, stage: Stage, timeout: Duration) -> Self {
+        let view = Arc::new(SessionView { row, phase: SessionPhase::Admitted });
+        Self { view, stage, leaving: None, judge_at: None, accepted: None, timeout }
+    }
+
+    pub(super) fn row(&self) -> &SessionRow {
+        &self.view.row
+    }
+
+    pub(super) fn row_mut(&mut self) -> &mut SessionRow {
+        &mut Arc::make_mut(&mut self.view).row
+    }
+
+    fn phase(&self) -> SessionPhase {
+        match (&self.leaving, self.stage) {
+            (Some(leaving), _) => leaving.phase(),
+            (None, Stage::Admitted { .. }) => SessionPhase::Admitted,
+            (None, Stage::Unreported { .. }) => SessionPhase::Unreported,
+            (None, Stage::Open { .. }) => SessionPhase::Open,
+        }
+    }
+
+    fn takes_a_place(&self) -> bool {
+        match self.stage {
+            Stage::Admitted { .. } | Stage::Open { .. } => true,
+            Stage::Unreported { .. } => false,
+        }
+    }
+
+    fn acct_key(&self) -> Option<AcctKey> {
+        let row = self.row();
+        (!row.acct_session_id.is_empty()).then(|| (row.access_point.clone(), row.acct_session_id.clone()))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    live: BTreeMap<SessionId, Session>,
+    by_acct: BTreeMap<AcctKey, SessionId>,
+    by_member: BTreeMap<MemberId, Vec<SessionId>>,
+    by_mac: BTreeMap<MacAddress, Vec<SessionId>>,
+    ended: BTreeMap<AcctKey, SessionRow>,
+    ended_order: VecDeque<(Mono, AcctKey)>,
+}
+
+impl Sessions {
+    pub(super) fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.ended.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.live.len() >= SESSIONS_MAX
+    }
+
+    pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.live.get(&id)
+    }
+
+    /// For changes that leave access point, Acct-Session-Id, member and device as they are.
+    pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.live.get_mut(&id)
+    }
+
+    pub(super) fn insert(&mut self, session: Session) {
+        let id = session.row().id;
+        self.remove(id);
+        if let Some(key) = session.acct_key() {
+            self.by_acct.insert(key, id);
+        }
+        if let Some(member) = session.row().member {
+            self.by_member.entry(member).or_default().push(id);
+        }
+        if let Some(mac) = session.row().mac {
+            self.by_mac.entry(mac).or_default().push(id);
+        }
+        self.live.insert(id, session);
+    }
+
+    pub(super) fn remove(&mut self, id: SessionId) -> Option<Session> {
+        let session = self.live.remove(&id)?;
+        if let Some(key) = session.acct_key().filter(|key| self.by_acct.get(key) == Some(&id)) {
+            self.by_acct.remove(&key);
+        }
+        if let Some(member) = session.row().member {
+            forget(&mut self.by_member, member, id);
+        }
+        if let Some(mac) = session.row().mac {
+            forget(&mut self.by_mac, mac, id);
+        }
+        Some(session)
+    }
+
+    /// Removes a session and keeps its row for a late Stop.
+    pub(super) fn end(&mut self, id: SessionId, now: Mono) -> Option<Session> {
+        let session = self.remove(id)?;
+        if let Some(key) = session.acct_key() {
+            self.keep_ended(key, session.row().clone(), now);
+        }
+        Some(session)
+    }
+
+    pub(super) fn keep_ended(&mut self, key: AcctKey, row: SessionRow, now: Mono) {
+        self.ended.insert(key.clone(), row);
+        self.ended_order.push_back((now, key));
+        self.forget_ended(now);
+    }
+
+    /// What is known of a session that runs or ended a moment ago.
+    pub(super) fn row(&self, id: SessionId) -> Option<&SessionRow> {
+        self.live.get(&id).map(Session::row).or_else(|| self.ended.values().find(|row| row.id == id))
+    }
+
+    /// The row of a session that ended a moment ago.
+    pub(super) fn ended(&self, key: &AcctKey) -> Option<&SessionRow> {
+        self.ended.get(key)
+    }
+
+    pub(super) fn forget_ended(&mut self, now: Mono) {
+        while let Some((at, key)) = self.ended_order.front() {
+            if now.since(*at) < ENDED_KEPT && self.ended_order.len() <= ENDED_MAX {
+                break;
+            }
+            self.ended.remove(key);
+            self.ended_order.pop_front();
+        }
+    }
+
+    pub(super) fn by_acct(&self, key: &AcctKey) -> Option<SessionId> {
+        self.by_acct.get(key).copied()
+    }
+
+    pub(super) fn of_member(&self, member: MemberId) -> Vec<SessionId> {
+        self.by_member.get(&member).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn of_device(&self, mac: MacAddress) -> Vec<SessionId> {
+        self.by_mac.get(&mac).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn of_access_point(&self, name: &AccessPointName) -> Vec<SessionId> {
+        self.live.iter().filter(|(_, session)| session.row().access_point == *name).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn ids(&self) -> Vec<SessionId> {
+        self.live.keys().copied().collect()
+    }
+
+    /// The devices that count against a member's limit.
+    pub(super) fn live_devices(&self, member: MemberId) -> Vec<MacAddress> {
+        let ids = self.by_member.get(&member).into_iter().flatten();
+        let placed = ids.filter_map(|id| self.live.get(id)).filter(|session| session.takes_a_place());
+        placed.filter_map(|session| session.row().mac).collect()
+    }
+
+    /// A picture of the table. Views that did not change are shared with the picture before.
+    pub(super) fn presence(&mut self) -> Presence {
+        let view = |session: &mut Session| {
+            let phase = session.phase();
+            if session.view.phase != phase {
+                Arc::make_mut(&mut session.view).phase = phase;
+            }
+            Arc::clone(&session.view)
+        };
+        Presence::of(self.live.values_mut().map(view).collect())
+    }
+}
+
+fn forget<K: Ord>(index: &mut BTreeMap<K, Vec<SessionId>>, key: K, id: SessionId) {
+    if let Some(ids) = index.get_mut(&key) {
+        ids.retain(|&known| known != id);
+        if ids.is_empty() {
+            index.remove(&key);
+        }
+    }
+}

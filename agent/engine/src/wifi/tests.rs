@@ -1,0 +1,8 @@
+//! The Wi-Fi engine against simulated access points, in virtual time. The TLS of a login is played by a script (what a worker
+//! would say), so that a seed gives the same run again; the real thing is shown end to end with eapol_test.
+
+mod accounting;
+mod disconnect;
+mod login;
+mod simulation;
+mod world;
