@@ -10,6 +10,7 @@ mod pki;
 mod probe;
 mod recorder;
 mod registrar;
+mod retention;
 mod run;
 mod secrets;
 mod shell;

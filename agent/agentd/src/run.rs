@@ -7,7 +7,7 @@ use crate::recorder::Recorder;
 use crate::registrar::Registrar;
 use crate::shell::Shell;
 use crate::site_file::{ClockTrust, ListenAddresses, SiteFile};
-use crate::{cli, http, probe, site_file};
+use crate::{cli, http, probe, retention, site_file};
 use policy::{Actor, Command, Snapshot};
 use proto::eap::{EapSettings, MethodKind};
 use std::fs;
@@ -69,6 +69,7 @@ pub async fn run(site: &Path, data: &Path) -> Result<(), RunError> {
 
     let app = start(&shell, &pki, sockets, claimed).await?;
     tokio::spawn(probe::feed_watchdog(Arc::clone(&app)));
+    tokio::spawn(retention::keep(shell.clone()));
     announce(&shell, &app, &listen_file(data)).await;
 
     wait_for_signal().await;
