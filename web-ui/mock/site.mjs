@@ -56,10 +56,7 @@ export const site = {
 export function newBox({ empty = false } = {}) {
   const box = { claimed: false, members: [], sessions: [], jobs: [], doors: [], events: [] }
   box.doors = [door('street', 'Street door', true), door('studio', 'Studio', true), door('yard', 'Yard gate', false)]
-  if (empty) {
-    box.doors = []
-    return box
-  }
+  if (empty) return box
   const names = [
     ['Ada Lindqvist', 'resident', 'studio'],
     ['Bram de Groot', 'resident', null],

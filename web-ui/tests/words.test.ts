@@ -214,6 +214,7 @@ test('a healthy box has nothing to say; each fault has a sentence', () => {
     members: 0,
     online: 0,
     events_dropped: 0,
+    generation: 1,
   }
   expect(troubles(null, null)).toEqual([])
   expect(troubles(details, { ready: true, components: { store: 'ok' } })).toEqual([])

@@ -58,6 +58,8 @@ async function readOnce(lastId: string, events: StreamEvents, stop: AbortSignal)
   const abort = new AbortController()
   const stopped = (): void => abort.abort()
   stop.addEventListener('abort', stopped, { once: true })
+  // The device knows that it lost the network long before the silence shows it.
+  addEventListener('offline', stopped, { once: true })
   let watchdog = setTimeout(stopped, SILENCE_MAX_MS)
   let end: Read['end'] = 'failed'
   try {
@@ -92,14 +94,23 @@ async function readOnce(lastId: string, events: StreamEvents, stop: AbortSignal)
   } finally {
     clearTimeout(watchdog)
     stop.removeEventListener('abort', stopped)
+    removeEventListener('offline', stopped)
     abort.abort()
   }
   return { lastId, end }
 }
 
+/** Ends early when the network comes back or nobody wants the stream any more. */
 function sleep(ms: number, stop: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    stop.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true })
+    const awake = (): void => {
+      clearTimeout(timer)
+      stop.removeEventListener('abort', awake)
+      removeEventListener('online', awake)
+      resolve()
+    }
+    const timer = setTimeout(awake, ms)
+    stop.addEventListener('abort', awake)
+    addEventListener('online', awake)
   })
 }

@@ -1,46 +1,24 @@
-// What the HTTP API says and takes. Times are milliseconds since 1970 UTC; `_minor` is hundredths of the site's currency.
+// What the HTTP API says and takes: schema.ts, which is generated, and beyond it only what OpenAPI does not say: which
+// words a field may hold, and that a field without a value is null rather than absent. Times are milliseconds since
+// 1970 UTC; `_minor` is hundredths of the site's currency.
+import type * as schema from './schema'
 
-export type Timestamp = number
+export type { NewMember, Problem, Readiness } from './schema'
 
-export interface Status {
-  name: string
-  claimed: boolean
-  signed_in: boolean
-  version: string
+type Timestamp = number
+
+export interface Status extends schema.Status {
   /** Only for somebody who is signed in. */
-  details?: StatusDetails
+  details?: StatusDetails | null
 }
 
-export interface StatusDetails {
-  realm: string
-  time_zone: string
-  currency: string
-  now: Timestamp
-  time_trusted: boolean
-  members: number
-  online: number
-  /** Rows of history that the disk did not take. */
-  events_dropped: number
+export type StatusDetails = schema.Details
+
+export interface Site extends schema.SiteView {
+  networks: (schema.NetworkView & { vlan: number | null; team: string | null })[]
 }
 
-/** Each part of the box: `ok`, or what is wrong. */
-export interface Readiness {
-  ready: boolean
-  components: Record<string, string>
-}
-
-export interface Site {
-  name: string
-  realm: string
-  time_zone: string
-  currency: string
-  networks: { name: string; vlan: number | null; team: string | null }[]
-  plans: { name: string; title: string }[]
-  printers: { name: string; title: string; upstream: string }[]
-  access_points: { name: string; address: string; coa_port: number }[]
-}
-
-export interface MemberStatus {
+export interface MemberStatus extends schema.StatusView {
   state: 'active' | 'suspended' | 'ended'
   /** Since when suspended or ended. */
   since: Timestamp | null
@@ -48,135 +26,67 @@ export interface MemberStatus {
 
 export type CredentialKind = 'wifi-key' | 'badge' | 'print-token'
 
-export interface Credential {
-  id: string
+export interface Credential extends schema.CredentialView {
   kind: CredentialKind
-  label: string
   username: string | null
-  issued_at: Timestamp
   revoked_at: Timestamp | null
 }
 
-export interface PrintAccount {
-  month: string
-  settled_pages: number
-  reserved_pages: number
-  included_pages: number
-  credit_minor: number
-}
-
-export interface Member {
-  id: string
-  revision: number
-  name: string
-  email: string
-  plan: string
+export interface Member extends schema.MemberView {
   team: string | null
   status: MemberStatus
   valid: { from: Timestamp | null; until: Timestamp | null }
-  added_at: Timestamp
-  /** Devices on the Wi-Fi now. */
-  online: number
-  print: PrintAccount
   credentials: Credential[]
 }
 
-export interface NewMember {
-  name: string
-  email: string
-  plan: string
-  team?: string
-  valid_from?: Timestamp
-  valid_until?: Timestamp
-}
-
 /** A credential as it is shown once: the daemon keeps a hash. A badge has neither name nor password. */
-export interface Issued {
-  credential_id: string
-  username?: string
-  password?: string
-  /** Where to print with a print token. */
-  uris?: string[]
-}
+export type Issued = schema.Issued
 
-export interface WifiSession {
-  id: string
+export interface WifiSession extends schema.SessionView {
   member_id: string | null
   member_name: string | null
-  username: string
-  mac: string
-  access_point: string
   network: string | null
   vlan: number | null
   ip: string | null
-  started_at: Timestamp
-  seen_at: Timestamp
-  rx_bytes: number
-  tx_bytes: number
-  state: string
 }
 
 export type JobState = 'pending' | 'held' | 'printing' | 'completed' | 'canceled' | 'aborted' | 'needs-checking'
 
-export interface Job {
-  id: string
-  printer: string
+export interface Job extends schema.JobView {
   member_id: string | null
   member_name: string | null
   document: string | null
   state: JobState
-  reasons: string[]
   sentence: string | null
   pages: number | null
   pages_settled: number | null
   counted_by: 'counter' | 'estimate' | 'operator' | null
   charged_minor: number | null
-  submitted_at: Timestamp
 }
 
 export type DoorOutcome = 'opened' | 'refused' | 'failed' | 'unknown'
 
-export interface Door {
-  name: string
-  title: string
-  relay: { device: string; profile: string; connected: boolean; since: Timestamp | null }
-  readers: { device: string; connected: boolean }[]
-  last: { at: Timestamp; outcome: DoorOutcome; sentence: string } | null
+export interface Door extends schema.DoorView {
+  relay: schema.RelayView & { since: Timestamp | null }
+  last: (schema.LastOpening & { outcome: DoorOutcome }) | null
 }
 
-export interface Opening {
-  intent: string | null
+export interface Opening extends schema.Opened {
   outcome: DoorOutcome
-  code: string
-  sentence: string
 }
 
 export type Noun = 'wifi' | 'print' | 'door' | 'people' | 'device' | 'site' | 'admin'
 export type Outcome = 'allowed' | 'refused' | 'noted' | 'warning'
 
 /** One row of history. The word `Record` is TypeScript's already. */
-export interface HistoryRecord {
-  id: string
-  at: Timestamp
+export interface HistoryRecord extends schema.RecordView {
   noun: Noun
   outcome: Outcome
-  code: string
-  sentence: string
   member: string | null
   member_name: string | null
   place: string | null
-  facts: Record<string, string>
-  personal: Record<string, string>
 }
 
-export interface Why {
+export interface Why extends schema.Why {
   past: HistoryRecord[]
-  now: { allowed: boolean; code: string; sentence: string }
-}
-
-export interface Problem {
-  title: string
-  status: number
-  code: string
-  detail: string
 }
