@@ -188,7 +188,7 @@ const fn state_byte(state: IntentState) -> u8 {
     }
 }
 
-fn encode(sequence: u64, row: &IntentRow) -> [u8; RECORD_BYTES] {
+pub(crate) fn encode(sequence: u64, row: &IntentRow) -> [u8; RECORD_BYTES] {
     let door = row.door.as_str().as_bytes();
     let mut fields = Vec::with_capacity(RECORD_BYTES);
     fields.extend(MAGIC);
@@ -209,7 +209,7 @@ fn encode(sequence: u64, row: &IntentRow) -> [u8; RECORD_BYTES] {
 }
 
 /// None for a slot that was never written or was torn.
-fn decode(bytes: &[u8; RECORD_BYTES]) -> Option<(u64, IntentRow)> {
+pub(crate) fn decode(bytes: &[u8; RECORD_BYTES]) -> Option<(u64, IntentRow)> {
     let (body, crc) = bytes.split_last_chunk::<4>()?;
     if !body.starts_with(&MAGIC) || u32::from_be_bytes(*crc) != crc32(body) {
         return None;

@@ -360,3 +360,21 @@ fn a_copy_taken_in_the_middle_opens_and_holds_what_was_acknowledged_by_then() {
         assert_eq!(report.core_rows, u64::from(n));
     }
 }
+
+#[test]
+fn five_thousand_members_are_loaded_within_the_time_of_a_start() {
+    let dir = folder();
+    let (store, _) = open(dir.path());
+    for from in (0..5_000).step_by(500) {
+        let changes = (from..from + 500).flat_map(|n| [Change::Member(member(n)), Change::Credential(wifi_key(n))]);
+        apply(&store, changes.collect()).expect("applied");
+    }
+    drop(store);
+    let began = std::time::Instant::now();
+    let (_, loaded) = open(dir.path());
+    let took = began.elapsed();
+    println!("5,000 members and as many Wi-Fi keys: {took:?}");
+    assert_eq!((loaded.members.len(), loaded.credentials.len()), (5_000, 5_000));
+    // DESIGN 10 gives the whole start 300 ms with an optimised build; this one is not, and the machine may be busy.
+    assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+}

@@ -1,8 +1,10 @@
 //! The ring of door intents: what was unfinished is unknown, torn records are left out, nothing is lost on the way round.
 
 use super::*;
+use crate::intents::{crc32, decode, encode};
 use crate::{IntentsRing, wait};
 use policy::{IntentRow, IntentState};
+use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use values::IntentId;
@@ -100,7 +102,7 @@ fn the_ring_goes_round_and_keeps_its_size_and_its_space() {
 
 #[test]
 fn the_checksum_is_the_one_of_ieee_802_3() {
-    assert_eq!(crate::intents::crc32(b"123456789"), 0xCBF4_3926);
+    assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
 }
 
 #[test]
@@ -109,4 +111,43 @@ fn a_closed_ring_refuses() {
     let (ring, _) = IntentsRing::open(dir.path()).expect("made");
     ring.close();
     assert_eq!(wait(|done| ring.append(row(1, IntentState::Logged), done)), Err(StoreError::Stopped));
+}
+
+proptest! {
+    #[test]
+    fn a_record_is_read_as_it_was_written(
+        sequence in any::<u64>(),
+        intent in any::<[u8; 16]>(),
+        of in any::<Option<[u8; 16]>>(),
+        at in any::<i64>(),
+        door in "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+        state in prop::sample::select(&IntentState::ALL),
+    ) {
+        let row = IntentRow {
+            intent: IntentId::from_random(intent),
+            door: door.parse().expect("a name"),
+            member: of.map(MemberId::from_random),
+            at: Timestamp(at),
+            state,
+        };
+        prop_assert_eq!(decode(&encode(sequence, &row)), Some((sequence, row)));
+    }
+
+    #[test]
+    fn any_512_bytes_are_read_without_a_panic(
+        head in prop::collection::vec(any::<u8>(), 118),
+        with_magic in any::<bool>(),
+        length in any::<u8>(),
+    ) {
+        let mut bytes = [0; 512];
+        bytes[..118].copy_from_slice(&head);
+        if with_magic {
+            bytes[..4].copy_from_slice(b"DPi1");
+        }
+        bytes[54] = length;
+        // A right checksum lets the fields be looked at.
+        let crc = crc32(&bytes[..508]);
+        bytes[508..].copy_from_slice(&crc.to_be_bytes());
+        let _ = decode(&bytes);
+    }
 }
