@@ -13,7 +13,8 @@ class Members extends Resource<Member[]> {
   )
 
   constructor() {
-    super(people.members, ['people', 'wifi'])
+    // Up to 5,000 of them: loaded when one of them changes; only the table asks on its own who is online.
+    super(people.members, ['people'], null)
   }
 
   /** What the member called the device that uses this Wi-Fi key; a session's user name may carry the realm. */

@@ -39,6 +39,9 @@ export function validWords(valid: Member['valid'], zone: string): string {
   return [from, until].filter((part) => part !== null).join(' ') || 'no end date'
 }
 
+/** One collator: `localeCompare` makes a new one for each pair, which 5,000 members feel. */
+const byName = new Intl.Collator()
+
 /** Every word of the search must stand somewhere in what is known of the member. */
 export function findMembers(members: readonly Member[], search: string): Member[] {
   const words = search.toLocaleLowerCase().split(/\s+/).filter(Boolean)
@@ -49,7 +52,7 @@ export function findMembers(members: readonly Member[], search: string): Member[
         .toLocaleLowerCase()
       return words.every((word) => text.includes(word))
     })
-    .sort((a, b) => a.name.localeCompare(b.name))
+    .sort((a, b) => byName.compare(a.name, b.name))
 }
 
 /** A badge's UID as the box keeps it: 4 to 10 bytes in upper-case hexadecimal; null when it is none. */
