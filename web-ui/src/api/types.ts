@@ -42,12 +42,15 @@ export interface Member extends schema.MemberView {
 /** A credential as it is shown once: the daemon keeps a hash. A badge has neither name nor password. */
 export type Issued = schema.Issued
 
+export type SessionState = 'admitted' | 'unreported' | 'open' | 'disconnecting' | 'disconnect-failed'
+
 export interface WifiSession extends schema.SessionView {
   member_id: string | null
   member_name: string | null
   network: string | null
   vlan: number | null
   ip: string | null
+  state: SessionState
 }
 
 export type JobState = 'pending' | 'held' | 'printing' | 'completed' | 'canceled' | 'aborted' | 'needs-checking'
