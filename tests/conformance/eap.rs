@@ -331,6 +331,7 @@ fn a_tls_alert_reaches_the_device_before_the_failure() {
             EapStep::Request(request) => assert_eq!(tls_of(&request)[0], 0x15, "a TLS record of type alert"),
             other => panic!("{nonsense:?}: {other:?}"),
         }
+        assert!(server.broken_off_by().is_some());
         match server.handle(EapInput::Response(response(3, eap_type::TTLS, &[0]))) {
             EapStep::Failure { packet, why } => {
                 assert_eq!(packet, [4, 3, 0, 4]);

@@ -140,3 +140,12 @@ fn a_device_that_does_not_trust_the_certificate_says_so() {
         }
     }
 }
+
+#[test]
+fn a_device_of_the_past_is_told_that_its_tls_is_too_old() {
+    let server = server(1_020);
+    let old = "phase1=\"tls_disable_tlsv1_2=1 tls_disable_tlsv1_3=1\"";
+    let judge = eapol_test(&server, &[&TTLS[..], &[old, "identity=\"mara\"", "password=\"correct horse\""]].concat());
+    assert_eq!(judge.last_word(), "FAILURE", "{}", judge.text());
+    assert!(judge.text().contains("remote TLS alert"), "the alert came before the failure:\n{}", judge.text());
+}

@@ -21,10 +21,10 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use values::MacAddress;
 
-/// How often a request is sent before the server counts as gone, and how long each time. Real access points take three times
-/// two to five seconds; the tests run on loopback.
+/// How often a request is sent before the server counts as gone, and how long it then waits unless told otherwise. Real access
+/// points try three times in two to five seconds each.
 const TRIES: u32 = 3;
-const TRY_TIMEOUT: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// More rounds than any server allows.
 const ROUNDS_MAX: u32 = 200;
 /// Disconnects that a slow reader may leave unread.
@@ -197,6 +197,8 @@ pub struct AccessPoint {
     secret: Vec<u8>,
     coa_address: SocketAddr,
     nas_identifier: String,
+    /// How long to wait for a reply before sending again.
+    patience: Duration,
     identifier: AtomicU8,
     shared: Arc<Shared>,
     coa: JoinHandle<()>,
@@ -239,7 +241,15 @@ impl AccessPoint {
         let coa = tokio::spawn(serve_coa(socket, Arc::clone(&shared)));
         let identifier = AtomicU8::new(0);
         let nas_identifier = "simulated-access-point".into();
-        Ok(Self { server_auth, server_acct, secret, coa_address, nas_identifier, identifier, shared, coa })
+        let patience = PATIENCE;
+        Ok(Self { server_auth, server_acct, secret, coa_address, nas_identifier, patience, identifier, shared, coa })
+    }
+
+    /// Waits this long for each reply to an Access-Request.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Where Disconnect-Requests are to be sent.
@@ -277,7 +287,7 @@ impl AccessPoint {
             let identifier = self.identifier.fetch_add(1, Ordering::Relaxed);
             let authenticator: Authenticator = random()?;
             let request = self.access_request(identifier, authenticator, &login, state.as_deref(), &eap)?;
-            let datagram = exchange(&socket, &request, identifier, &authenticator, &self.secret).await?;
+            let datagram = exchange(&socket, &request, &authenticator, &self.secret, self.patience).await?;
             let reply = Packet::decode(&datagram).map_err(|error| bad(&error))?;
             let step = match reply.eap_message() {
                 Some(eap) => Some(peer.handle(&eap)?),
@@ -356,7 +366,7 @@ impl AccessPoint {
             .text(AttributeType::NAS_IDENTIFIER, &self.nas_identifier)
             .finish(&self.secret)
             .map_err(|error| bad(&error))?;
-        send_accounting(self.server_acct, &self.secret, identifier, &request).await
+        send_accounting(self.server_acct, &self.secret, &request).await
     }
 }
 
@@ -452,30 +462,31 @@ async fn account(
         request = request.integer(AttributeType::ACCT_TERMINATE_CAUSE, cause);
     }
     let request = request.finish(secret).map_err(|error| bad(&error))?;
-    send_accounting(server, secret, identifier, &request).await
+    send_accounting(server, secret, &request).await
 }
 
-async fn send_accounting(server: SocketAddr, secret: &[u8], identifier: u8, request: &[u8]) -> Result<(), LoginError> {
+async fn send_accounting(server: SocketAddr, secret: &[u8], request: &[u8]) -> Result<(), LoginError> {
     let socket = UdpSocket::bind(local_for(server)).await?;
     socket.connect(server).await?;
     let authenticator = request.get(4..20).and_then(|bytes| bytes.first_chunk::<16>());
     let authenticator = *authenticator.ok_or_else(|| LoginError::BadReply("no authenticator".into()))?;
-    exchange(&socket, request, identifier, &authenticator, secret).await.map(|_| ())
+    exchange(&socket, request, &authenticator, secret, PATIENCE).await.map(|_| ())
 }
 
 /// Sends a request until a reply comes that can be believed. Others are dropped as noise, but named if nothing better comes.
 async fn exchange(
     socket: &UdpSocket,
     request: &[u8],
-    identifier: u8,
     authenticator: &Authenticator,
     secret: &[u8],
+    patience: Duration,
 ) -> Result<Vec<u8>, LoginError> {
+    let identifier = request.get(1).copied().unwrap_or(0);
     let mut buffer = vec![0; 4_096];
     let mut unbelieved = None;
     for _ in 0..TRIES {
         socket.send(request).await?;
-        let deadline = tokio::time::Instant::now() + TRY_TIMEOUT;
+        let deadline = tokio::time::Instant::now() + patience;
         while let Ok(received) = tokio::time::timeout_at(deadline, socket.recv(&mut buffer)).await {
             let datagram = &buffer[..received?];
             match believe(datagram, identifier, authenticator, secret) {

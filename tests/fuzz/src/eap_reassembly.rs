@@ -37,7 +37,9 @@ fn follow(mut data: &[u8]) {
 
 /// What we cut ourselves is whole again on the other side.
 fn come_back(data: &[u8]) {
-    let Some((&size, message)) = data.split_first() else { return };
+    let Some((&size, message)) = data.split_first().filter(|(_, message)| message.len() <= MESSAGE_MAX_BYTES) else {
+        return;
+    };
     let mut outgoing = Outgoing::new(message.to_vec(), FRAGMENT_MIN_BYTES + usize::from(size));
     let mut reassembly = Reassembly::Empty;
     let mut whole = None;

@@ -84,6 +84,22 @@ impl EapConversation {
         self.identity.as_deref()
     }
 
+    /// The reason of a login that is broken off while its alert is still on the way. Many devices fall silent on an alert, so
+    /// this is what to write down when such a conversation is given up.
+    #[must_use]
+    pub const fn broken_off_by(&self) -> Option<&EapFailure> {
+        match &self.state {
+            State::AlertSent { why, .. } => Some(why),
+            State::Begin
+            | State::AwaitIdentity
+            | State::Offered { .. }
+            | State::Tunnel(_)
+            | State::AwaitCredential { .. }
+            | State::AwaitVerdict { .. }
+            | State::Done => None,
+        }
+    }
+
     pub fn handle(&mut self, input: EapInput) -> EapStep {
         match (input, std::mem::replace(&mut self.state, State::Done)) {
             (EapInput::Response(packet), state) => self.handle_packet(&packet, state),
