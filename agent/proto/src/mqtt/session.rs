@@ -36,6 +36,8 @@ pub struct Evidence {
 pub struct Message {
     pub topic: Topic,
     pub payload: Vec<u8>,
+    /// The client has sent it before (DUP), perhaps on an earlier connection, so nobody knows how old it is.
+    pub repeated: bool,
 }
 
 /// Something the device may not do, and that was not done.
@@ -302,7 +304,7 @@ impl Session {
         let will = match &connect.will {
             None => None,
             Some((topic, payload, _)) => match Topic::parse(topic) {
-                Ok(topic) => Some(Message { topic, payload: payload.clone() }),
+                Ok(topic) => Some(Message { topic, payload: payload.clone(), repeated: false }),
                 Err(_) => return self.end(Ending::Misbehaved("the topic of the will")),
             },
         };
@@ -346,7 +348,7 @@ impl Session {
         } else if !up.rights.may_publish(&topic) {
             self.events.push_back(Event::Refused(Refusal::Publish { topic }));
         } else if is_new {
-            self.events.push_back(Event::Published(Message { topic, payload: publish.payload }));
+            self.events.push_back(Event::Published(Message { topic, payload: publish.payload, repeated: publish.dup }));
         }
     }
 

@@ -131,7 +131,7 @@ fn silence_beyond_the_keep_alive_is_an_end_with_a_will() {
     session.handle_timeout(after(15_000));
     assert!(!session.is_over());
     session.handle_timeout(after(29_000));
-    let will = Message { topic: topic("relay-street/online"), payload: b"false".to_vec() };
+    let will = Message { topic: topic("relay-street/online"), payload: b"false".to_vec(), repeated: false };
     assert_eq!(events(&mut session), [Event::Will(will), Event::Over(Ending::KeepAlive)]);
     assert_eq!(up(0, None).poll_timeout(), None);
 }
