@@ -1,22 +1,46 @@
-//! RADIUS: the authentication and accounting sockets, the TLS workers and the WifiEngine's task.
-// The handle's methods below are what api/ compiles against (see also HANDLES.md beside the brief): keep them.
+//! RADIUS: the authentication and accounting sockets, the socket that Disconnect-Requests leave from, the TLS workers, and the
+//! one task that owns the `WifiEngine`. It decides nothing and knows no attribute.
+//!
+//! ```text
+//! sockets --datagram--> task: engine --Compute--> worker threads --Computed--\
+//!    ^                    |  ^  |--Account--> store ------------Accounted----+--> task
+//!    +-------Send---------+  |  '--Present--> watch: whoever asks who is here
+//!                            '-- Registrar (changed), timer, WifiHandle (kick, counters)
+//! ```
+
+mod workers;
 
 use crate::shell::Shell;
-use policy::Reason;
+use engine::Context;
+use engine::wifi::{Input, Output, Presence, SessionPhase, Socket, WifiEngine};
+use policy::wifi::{WifiFacts, would_admit};
+use policy::{Reason, Snapshot};
 use proto::eap::EapSettings;
+use proto::radius::PACKET_MAX_BYTES;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::UdpSocket;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use utoipa::ToSchema;
-use values::{MemberId, SessionId};
+use values::{MacAddress, MemberId, SessionId};
+use workers::Workers;
 
+/// Questions of the API that may wait for the engine's task.
+const QUESTIONS_MAX: usize = 64;
+/// Datagrams taken from one socket before timers, workers and the other sockets have their turn.
+const BATCH_MAX: usize = 32;
+
+/// A device on the Wi-Fi, as the API shows it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SessionView {
     pub id: String,
     pub member_id: Option<String>,
     pub member_name: Option<String>,
     pub username: String,
+    /// Empty when the access point does not tell.
     pub mac: String,
     pub access_point: String,
     pub network: Option<String>,
@@ -24,38 +48,312 @@ pub struct SessionView {
     pub ip: Option<String>,
     pub started_at: i64,
     pub seen_at: i64,
+    /// From the device.
     pub rx_bytes: u64,
+    /// To the device.
     pub tx_bytes: u64,
+    /// `admitted`, `unreported`, `open`, `disconnecting` or `disconnect-failed`.
     pub state: String,
 }
 
+enum Question {
+    Kick { session: SessionId, reply: oneshot::Sender<Result<(), Reason>> },
+    Counters { reply: oneshot::Sender<Vec<(&'static str, u64)>> },
+}
+
+/// What comes back from workers and the store. At most one message a login and one an unanswered accounting request, and the
+/// engine bounds both, so the channel needs no bound of its own; a bound would have the store's thread wait for us.
+enum Returned {
+    Worker(Input),
+    Accounted { token: u64, ok: bool },
+}
+
+/// What others may ask the Wi-Fi.
 #[derive(Clone)]
-pub struct WifiHandle {}
+pub struct WifiHandle {
+    shell: Shell,
+    presence: watch::Receiver<Arc<Presence>>,
+    questions: mpsc::Sender<Question>,
+}
 
 impl WifiHandle {
+    /// Who is here, as of at most 50 ms ago.
+    #[must_use]
+    pub fn presence(&self) -> Arc<Presence> {
+        Arc::clone(&self.presence.borrow())
+    }
+
+    /// The member's devices that count against the plan's limit.
+    #[must_use]
+    pub fn live_devices(&self, member: MemberId) -> Vec<MacAddress> {
+        self.presence().live_devices(member)
+    }
+
     pub async fn online(&self) -> usize {
-        0
+        self.presence().sessions.iter().filter(|session| session.phase.takes_a_place()).count()
     }
-    pub async fn online_of(&self, _member: MemberId) -> usize {
-        0
+
+    pub async fn online_of(&self, member: MemberId) -> usize {
+        self.presence().sessions_of(member).filter(|session| session.phase.takes_a_place()).count()
     }
+
     pub async fn online_by_member(&self) -> HashMap<MemberId, usize> {
-        HashMap::new()
+        let mut online = HashMap::new();
+        for session in self.presence().sessions.iter().filter(|session| session.phase.takes_a_place()) {
+            if let Some(member) = session.row.member {
+                *online.entry(member).or_insert(0) += 1;
+            }
+        }
+        online
     }
+
     pub async fn sessions(&self) -> Vec<SessionView> {
-        Vec::new()
+        let snapshot = self.shell.registrar.snapshot();
+        self.presence().sessions.iter().map(|session| view(&snapshot, &session.row, session.phase)).collect()
     }
-    pub async fn kick(&self, _session: SessionId) -> Result<(), Reason> {
-        Ok(())
+
+    /// Asks the access point to disconnect a device.
+    ///
+    /// # Errors
+    /// There is no such session.
+    pub async fn kick(&self, session: SessionId) -> Result<(), Reason> {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.questions.send(Question::Kick { session, reply }).await;
+        match (asked, answer.await) {
+            (Ok(()), Ok(result)) => result,
+            (Err(_), _) | (_, Err(_)) => Err(Reason::UnknownSession), // the box is stopping, and its sessions with it
+        }
     }
-    pub async fn would_admit(&self, _member: MemberId) -> Result<(), Reason> {
-        Ok(())
+
+    /// Whether the member could bring one more device online now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn would_admit(&self, member: MemberId) -> Result<(), Reason> {
+        let live = self.live_devices(member);
+        let snapshot = self.shell.registrar.snapshot();
+        would_admit(&snapshot, &WifiFacts { live: &live }, member, self.shell.clock.now()).map(drop)
     }
+
+    /// Counters since the start, for the metrics.
     pub async fn counters(&self) -> Vec<(&'static str, u64)> {
-        Vec::new()
+        let (reply, answer) = oneshot::channel();
+        let _ = self.questions.send(Question::Counters { reply }).await; // when the box is stopping there is nothing to count
+        answer.await.unwrap_or_default()
     }
 }
 
-pub async fn spawn(_shell: Shell, _eap: Arc<EapSettings>, _auth: UdpSocket, _acct: UdpSocket) -> std::io::Result<WifiHandle> {
-    Ok(WifiHandle {})
+fn view(snapshot: &Snapshot, row: &policy::SessionRow, phase: SessionPhase) -> SessionView {
+    let member = row.member.and_then(|member| snapshot.members.get(&member));
+    SessionView {
+        id: row.id.to_string(),
+        member_id: row.member.map(|member| member.to_string()),
+        member_name: member.map(|member| member.name.0.clone()),
+        username: row.username.0.clone(),
+        mac: row.mac.map(|mac| mac.to_string()).unwrap_or_default(),
+        access_point: row.access_point.to_string(),
+        network: row.network.as_ref().map(ToString::to_string),
+        vlan: row.vlan,
+        ip: row.ip.as_ref().map(|ip| ip.0.to_string()),
+        started_at: row.started_at.0,
+        seen_at: row.seen_at.0,
+        rx_bytes: row.rx_bytes,
+        tx_bytes: row.tx_bytes,
+        state: phase.word().to_owned(),
+    }
+}
+
+/// Serves RADIUS on these sockets until the daemon stops. Sessions that were open at the last stop go on.
+///
+/// # Errors
+/// The third socket cannot be bound, the open sessions cannot be read, or no thread can be started.
+pub async fn spawn(shell: Shell, eap: Arc<EapSettings>, auth: UdpSocket, acct: UdpSocket) -> io::Result<WifiHandle> {
+    let dynamic = UdpSocket::bind((auth.local_addr()?.ip(), 0)).await?;
+    let store = Arc::clone(&shell.store);
+    let open = tokio::task::spawn_blocking(move || store.load_open_sessions()).await.map_err(io::Error::other)?;
+    let open = open.map_err(io::Error::other)?;
+    let (returned, from_elsewhere) = mpsc::unbounded_channel();
+    let workers = Workers::start(&returned)?;
+
+    let snapshot = shell.registrar.snapshot();
+    let changed = shell.registrar.changed();
+    let now = shell.clock.now();
+    let engine = WifiEngine::new(&mut Context { snapshot: &snapshot, now, entropy: &mut host::OsEntropy }, eap, open);
+    let (presence, present) = watch::channel(Arc::default());
+    let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
+    let handle = WifiHandle { shell: shell.clone(), presence: present, questions };
+    let sockets = Sockets { auth, acct, dynamic };
+    let task = Task { shell, engine, snapshot, sockets, workers, returned, presence };
+    tokio::spawn(task.run(changed, from_elsewhere, asked));
+    Ok(handle)
+}
+
+struct Sockets {
+    auth: UdpSocket,
+    acct: UdpSocket,
+    dynamic: UdpSocket,
+}
+
+impl Sockets {
+    fn of(&self, socket: Socket) -> &UdpSocket {
+        match socket {
+            Socket::Authentication => &self.auth,
+            Socket::Accounting => &self.acct,
+            Socket::DynamicAuthorization => &self.dynamic,
+        }
+    }
+
+    /// A datagram that has arrived, if any.
+    fn take(&self, socket: Socket, buffer: &mut [u8]) -> Option<Input> {
+        match self.of(socket).try_recv_from(buffer) {
+            Ok((length, from)) => {
+                let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+                let datagram = buffer.get(..length).unwrap_or_default().to_vec();
+                Some(Input::Received { socket, from, datagram })
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => {
+                tracing::debug!(%error, ?socket, "a datagram could not be received");
+                None
+            }
+        }
+    }
+
+    async fn send(&self, socket: Socket, to: SocketAddr, datagram: &[u8]) {
+        let via = self.of(socket);
+        // A socket that listens on all of IPv6 reaches IPv4 by mapped addresses.
+        let to = match (via.local_addr().map(|local| local.ip()), to.ip()) {
+            (Ok(IpAddr::V6(_)), IpAddr::V4(v4)) => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
+            _ => to,
+        };
+        if let Err(error) = via.send_to(datagram, to).await {
+            tracing::warn!(%error, %to, "a RADIUS packet could not be sent");
+        }
+    }
+}
+
+/// The owner of the engine.
+struct Task {
+    shell: Shell,
+    engine: WifiEngine,
+    /// The snapshot that the engine knows.
+    snapshot: Arc<Snapshot>,
+    sockets: Sockets,
+    workers: Workers,
+    returned: mpsc::UnboundedSender<Returned>,
+    presence: watch::Sender<Arc<Presence>>,
+}
+
+impl Task {
+    async fn run(
+        mut self,
+        mut changed: broadcast::Receiver<Arc<Snapshot>>,
+        mut from_elsewhere: mpsc::UnboundedReceiver<Returned>,
+        mut asked: mpsc::Receiver<Question>,
+    ) {
+        // One octet more than a packet has, so that what is too long is seen as such.
+        let mut buffer = vec![0; PACKET_MAX_BYTES + 1];
+        let shell = self.shell.clone();
+        self.perform().await;
+        loop {
+            let due = self.engine.poll_timeout();
+            tokio::select! {
+                () = shell.stopped() => return,
+                // Whether it lagged or not, the newest snapshot is looked at before the next input.
+                _ = changed.recv() => self.refresh().await,
+                Some(message) = from_elsewhere.recv() => self.take_back(message).await,
+                Some(question) = asked.recv() => self.reply(question).await,
+                _ = self.sockets.auth.readable() => self.take_batch(Socket::Authentication, &mut buffer).await,
+                _ = self.sockets.acct.readable() => self.take_batch(Socket::Accounting, &mut buffer).await,
+                _ = self.sockets.dynamic.readable() => self.take_batch(Socket::DynamicAuthorization, &mut buffer).await,
+                () = shell.sleep_until(due) => self.input(Input::TimerFired).await,
+            }
+        }
+    }
+
+    async fn take_batch(&mut self, socket: Socket, buffer: &mut [u8]) {
+        for _ in 0..BATCH_MAX {
+            let Some(input) = self.sockets.take(socket, buffer) else { return };
+            self.input(input).await;
+        }
+    }
+
+    async fn take_back(&mut self, message: Returned) {
+        match message {
+            Returned::Worker(input) => {
+                self.workers.came_back(&input);
+                self.input(input).await;
+            }
+            Returned::Accounted { token, ok } => self.input(Input::Accounted { token, ok }).await,
+        }
+    }
+
+    async fn reply(&mut self, question: Question) {
+        self.refresh().await;
+        match question {
+            Question::Kick { session, reply } => {
+                let _ = reply.send(self.kick(session)); // the asker may have gone
+                self.perform().await;
+            }
+            Question::Counters { reply } => {
+                let mut counters = self.engine.counters().all();
+                counters.push(("logins_under_way", self.engine.logins() as u64));
+                let _ = reply.send(counters);
+            }
+        }
+    }
+
+    /// Tells the engine of a newer snapshot.
+    async fn refresh(&mut self) {
+        let newest = self.shell.registrar.snapshot();
+        if !Arc::ptr_eq(&newest, &self.snapshot) {
+            let old = std::mem::replace(&mut self.snapshot, newest);
+            self.handle(Input::SnapshotChanged { old });
+            self.perform().await;
+        }
+    }
+
+    /// One input, on the newest snapshot there is.
+    async fn input(&mut self, input: Input) {
+        self.refresh().await;
+        self.handle(input);
+        self.perform().await;
+    }
+
+    fn kick(&mut self, session: SessionId) -> Result<(), Reason> {
+        let now = self.shell.clock.now();
+        self.engine.kick(&mut Context { snapshot: &self.snapshot, now, entropy: &mut host::OsEntropy }, session)
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.shell.clock.now();
+        self.engine.handle(&mut Context { snapshot: &self.snapshot, now, entropy: &mut host::OsEntropy }, input);
+    }
+
+    /// Does what the engine wants, to the end.
+    async fn perform(&mut self) {
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Send { socket, to, datagram } => self.sockets.send(socket, to, &datagram).await,
+                Output::Compute { token, conversation, input } => {
+                    if !self.workers.give(token, conversation, input) {
+                        self.handle(Input::ComputeLost { token });
+                    }
+                }
+                Output::Account { token, rows } => {
+                    let returned = self.returned.clone();
+                    self.shell.store.save_sessions(rows, move |result| {
+                        if let Err(error) = &result {
+                            tracing::warn!(%error, "a Wi-Fi session could not be written down");
+                        }
+                        let _ = returned.send(Returned::Accounted { token, ok: result.is_ok() }); // or the daemon stops
+                    });
+                }
+                Output::Record(record) => self.shell.recorder.record(record),
+                Output::Present(presence) => {
+                    self.presence.send_replace(presence);
+                }
+            }
+        }
+    }
 }

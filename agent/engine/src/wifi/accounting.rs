@@ -217,6 +217,7 @@ impl WifiEngine {
         if let Some(session) = self.sessions.get_mut(id) {
             update(session.row_mut(), report, cx.now.stamp());
         }
+        self.confirm(cx, id);
         self.finish_session(cx, id, cause).into_iter().collect()
     }
 

@@ -256,14 +256,7 @@ impl WifiEngine {
         }
         match packet.code() {
             Code::DisconnectAck => {
-                self.counters.disconnects_confirmed += 1;
-                self.record_answer(
-                    cx,
-                    id,
-                    Outcome::Noted,
-                    "wifi-disconnected",
-                    "The access point disconnected the device.",
-                );
+                self.confirm(cx, id);
                 self.end(cx, id, "disconnected");
             }
             Code::DisconnectNak => self.handle_nak(cx, id, packet.integer(AttributeType::ERROR_CAUSE)),
@@ -278,6 +271,15 @@ impl WifiEngine {
             | Code::CoaRequest
             | Code::CoaAck
             | Code::CoaNak => self.counters.malformed += 1,
+        }
+    }
+
+    /// The access point has disconnected a session that had to go: it says so, or reports the end before it does.
+    pub(super) fn confirm(&mut self, cx: &mut Context<'_>, id: SessionId) {
+        if self.sessions.get(id).is_some_and(|session| session.leaving.is_some()) {
+            self.counters.disconnects_confirmed += 1;
+            let sentence = "The access point disconnected the device.";
+            self.record_answer(cx, id, Outcome::Noted, "wifi-disconnected", sentence);
         }
     }
 

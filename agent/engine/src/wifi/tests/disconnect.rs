@@ -51,6 +51,18 @@ fn a_suspended_member_is_disconnected_at_once_and_the_answer_ends_the_session() 
 }
 
 #[test]
+fn a_stop_that_overtakes_the_answer_confirms_too() {
+    let mut world = online();
+    let request = disconnects(&world.suspend(1)).remove(0);
+    assert!(world.account(2, report(2, 2, 1, "a1", None)));
+    world.receive(Socket::DynamicAuthorization, COA, &answer(&request, Code::DisconnectAck, None));
+    assert_eq!(phase(&mut world), None);
+    let end = ["wifi-disconnecting", "wifi-disconnected", "wifi-session-ended"];
+    assert!(world.codes().ends_with(&end), "{:?}", world.codes());
+    assert_eq!(world.engine.counters().disconnects_confirmed, 1);
+}
+
+#[test]
 fn an_unanswered_request_is_repeated_six_times_with_the_same_bytes_and_then_shown() {
     let mut world = online();
     let mut sent = disconnects(&world.suspend(1));
