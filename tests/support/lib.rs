@@ -1,6 +1,7 @@
 //! Simulated peers and builders that the tests and the demo share. They speak over real sockets; the product knows nothing
 //! of them.
 
+pub mod documents;
 pub mod access_point;
 pub mod eap_peer;
 pub mod eap_server;
