@@ -8,7 +8,7 @@ source tests/run/environment.sh
 steps_title="make test"
 source tests/run/steps.sh
 
-shell_scripts() { git ls-files -z --cached --others --exclude-standard '*.sh' .ci/run | xargs -0 shellcheck -x; }
+shell_scripts() { git ls-files -z --cached --others --exclude-standard '*.sh' .ci/run | xargs -0 shellcheck -x -S warning; }
 npm_ci() { (cd "$1" && npm ci --no-fund --no-audit --loglevel=error); }
 npm_run() { (cd "$1" && shift && npm run --silent "$@"); }
 
