@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { HistoryRecord } from '../src/api/types'
+import type { HistoryRecord } from '../src/api/answers'
 import { emptyFeed, FEED_MAX_ROWS, paused, received, resumed } from '../src/state/feed'
 import { memberHref, parseRoute } from '../src/state/route'
 

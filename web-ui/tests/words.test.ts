@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Credential, HistoryRecord, Job, Member } from '../src/api/types'
+import type { Credential, HistoryRecord, Job, Member } from '../src/api/answers'
 import { troubles } from '../src/words/health'
 import { factWord, matches } from '../src/words/history'
 import { money, parseAmount } from '../src/words/money'

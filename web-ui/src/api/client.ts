@@ -15,7 +15,7 @@ import type {
   Status,
   Why,
   WifiSession,
-} from './types'
+} from './answers'
 
 const at = encodeURIComponent
 

@@ -1,5 +1,5 @@
 // One request to the daemon: JSON both ways, refusals as problem+json. Knows no route and no screen.
-import type { Problem } from './types'
+import type { Problem } from './answers'
 
 /** The daemon said no, or could not be reached (`status` 0). `message` is the sentence to show. */
 export class ApiError extends Error {

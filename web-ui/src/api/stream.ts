@@ -2,7 +2,7 @@
 //
 // States: connecting -> live -> waiting -> connecting ...; ended when the session is over.
 import { SseDecoder } from './sse'
-import type { HistoryRecord } from './types'
+import type { HistoryRecord } from './answers'
 
 export type StreamState = 'connecting' | 'live' | 'waiting' | 'ended'
 

@@ -2,7 +2,7 @@
 // to know of the site (its zone, its currency, its time).
 import { admin } from '../api/client'
 import { ApiError, sentenceOf, whenSignedOut } from '../api/http'
-import type { Readiness, Site, Status } from '../api/types'
+import type { Readiness, Site, Status } from '../api/answers'
 
 export type Phase = 'starting' | 'unreachable' | 'unclaimed' | 'signed-out' | 'in'
 

@@ -1,5 +1,5 @@
 // The rows that the live view holds. Pure: every change gives a new feed.
-import type { HistoryRecord } from '../api/types'
+import type { HistoryRecord } from '../api/answers'
 
 /** Newest first; as many as a person scrolls through and a phone draws without effort. */
 export const FEED_MAX_ROWS = 300

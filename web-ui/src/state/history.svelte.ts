@@ -2,7 +2,7 @@
 import { history as api } from '../api/client'
 import { sentenceOf } from '../api/http'
 import { follow, type StreamState } from '../api/stream'
-import type { HistoryRecord, Noun } from '../api/types'
+import type { HistoryRecord, Noun } from '../api/answers'
 import { box } from './box.svelte'
 import { emptyFeed, paused, received, resumed, type Feed } from './feed'
 

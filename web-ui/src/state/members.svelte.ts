@@ -1,6 +1,6 @@
 // All members: for the table, and for what a member called a device.
 import { people } from '../api/client'
-import type { Credential, Member } from '../api/types'
+import type { Credential, Member } from '../api/answers'
 import { Resource } from './resource.svelte'
 
 class Members extends Resource<Member[]> {

@@ -1,6 +1,6 @@
 // Something that the box knows and a screen shows: loaded, kept fresh by the live history, honest about failing.
 import { sentenceOf } from '../api/http'
-import type { Noun } from '../api/types'
+import type { Noun } from '../api/answers'
 import { live } from './history.svelte'
 
 /** A storm of rows (nine o'clock, everybody logs in) becomes at most this many loads: one each `COALESCE_MS`. */

@@ -1,5 +1,5 @@
 // How an opening came out, in the words of somebody who stands in front of the door.
-import type { Door, DoorOutcome } from '../api/types'
+import type { Door, DoorOutcome } from '../api/answers'
 import type { Tone } from './print'
 
 export function openingWord(outcome: DoorOutcome): { word: string; tone: Tone } {

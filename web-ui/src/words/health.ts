@@ -1,5 +1,5 @@
 // What is wrong with the box right now, in sentences that say what to do.
-import type { Readiness, StatusDetails } from '../api/types'
+import type { Readiness, StatusDetails } from '../api/answers'
 
 function part(name: string): string {
   switch (name) {

@@ -1,5 +1,5 @@
 // History rows in words, and the filter over them.
-import type { HistoryRecord, Noun, Outcome } from '../api/types'
+import type { HistoryRecord, Noun, Outcome } from '../api/answers'
 
 export const NOUNS: readonly Noun[] = ['wifi', 'print', 'door', 'people', 'device', 'site', 'admin']
 

@@ -1,5 +1,5 @@
 // Members and what they carry, in words; and what is typed about them.
-import type { Credential, CredentialKind, Member, MemberStatus } from '../api/types'
+import type { Credential, CredentialKind, Member, MemberStatus } from '../api/answers'
 import type { Tone } from './print'
 import { day } from './time'
 

@@ -1,5 +1,5 @@
 // Print jobs in the words of the people who wait for them.
-import type { Job, JobState } from '../api/types'
+import type { Job, JobState } from '../api/answers'
 import { money } from './money'
 
 export type Tone = 'good' | 'bad' | 'wait' | 'plain'

@@ -1,5 +1,5 @@
 // Wi-Fi sessions in words: only what is not the plain case needs one.
-import type { SessionState } from '../api/types'
+import type { SessionState } from '../api/answers'
 
 export function sessionNote(state: SessionState): string | null {
   switch (state) {
