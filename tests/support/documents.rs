@@ -158,7 +158,7 @@ impl Bitmap {
         (0..self.line_bytes())
             .map(|at| {
                 let column = at / pixel;
-                let inked = band % 4 == 1 && (column / 40) % 3 == 0 && column > 60;
+                let inked = band % 4 == 1 && (column / 40).is_multiple_of(3) && column > 60;
                 if inked { self.kind.ink(at % pixel) } else { self.kind.white() }
             })
             .collect()
@@ -391,6 +391,8 @@ pub fn write_samples(folder: &Path) -> io::Result<()> {
     for (paper, name) in [(A4, "a4"), (LETTER, "letter")] {
         write(&format!("document-{name}.pdf"), pdf_on(paper, 4, 250_000))?;
         write(&format!("onepage-{name}.pdf"), pdf_on(paper, 1, 0))?;
+        // Not printed: the queue offers no PostScript. But ipptool stops where a file is missing.
+        write(&format!("document-{name}.ps"), b"%!PS-Adobe-3.0\n%%Pages: 1\nshowpage\n%%EOF\n".to_vec())?;
         write(&format!("onepage-{name}-300-black-1.pwg"), pwg_raster(paper, 300, RasterType::Black1, 1))?;
         write(&format!("onepage-{name}-300-sgray-8.pwg"), pwg_raster(paper, 300, RasterType::Sgray8, 1))?;
     }

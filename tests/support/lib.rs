@@ -2,6 +2,7 @@
 //! of them.
 
 pub mod documents;
+pub mod printer;
 pub mod access_point;
 pub mod eap_peer;
 pub mod eap_server;

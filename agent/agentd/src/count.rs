@@ -122,7 +122,7 @@ async fn count_by(program: &Path, path: &Path) -> Result<Count, CountFailure> {
     let heard = tokio::time::timeout(WALL_MAX, async {
         let mut line = Vec::new();
         stdout.take(ANSWER_MAX_BYTES).read_to_end(&mut line).await?;
-        Ok((line, child.wait().await?))
+        Ok::<_, std::io::Error>((line, child.wait().await?))
     });
     match heard.await {
         Ok(Ok((line, status))) => read(&line, status),

@@ -319,9 +319,8 @@ fn quality(known: &Capabilities, to: &mut Selection<'_>) {
 }
 
 fn media(known: &Capabilities, to: &mut Selection<'_>) {
-    const MEMBERS: [&str; 9] = [
+    const MEMBERS: [&str; 8] = [
         "media-bottom-margin",
-        "media-key",
         "media-left-margin",
         "media-right-margin",
         "media-size",
