@@ -81,23 +81,56 @@ pub struct Arrival {
 /// Everything that can happen to this engine.
 #[derive(Debug)]
 pub enum Input {
-    Request { token: RequestToken, arrival: Box<Arrival> },
+    Request {
+        token: RequestToken,
+        arrival: Box<Arrival>,
+    },
     /// The whole document lies in the spool, synced.
-    Spooled { job: JobId, document: SpooledDocument },
-    SpoolFailed { job: JobId, failure: SpoolFailure },
+    Spooled {
+        job: JobId,
+        document: SpooledDocument,
+    },
+    SpoolFailed {
+        job: JobId,
+        failure: SpoolFailure,
+    },
     /// A printer's answer to Get-Printer-Attributes, or none.
-    Probed { printer: PrinterName, answer: Option<Box<ipp::Message>> },
+    Probed {
+        printer: PrinterName,
+        answer: Option<Box<ipp::Message>>,
+    },
     /// What came of [`Output::Forward`] with [`Step::CreateJob`].
-    Created { job: JobId, answer: Created },
+    Created {
+        job: JobId,
+        answer: Created,
+    },
     /// What came of [`Output::Forward`] with a step that sends the document.
-    Sent { job: JobId, answer: Sent },
-    Polled { job: JobId, answer: Polled },
-    Saved { job: JobId, revision: u64, result: Result<(), Reason> },
+    Sent {
+        job: JobId,
+        answer: Sent,
+    },
+    Polled {
+        job: JobId,
+        answer: Polled,
+    },
+    Saved {
+        job: JobId,
+        revision: u64,
+        result: Result<(), Reason>,
+    },
     /// What came of [`Output::Submit`]; the changes tell what was charged.
-    Committed { job: JobId, result: Result<Vec<Change>, Reason> },
-    Operator { token: RequestToken, command: JobCommand },
+    Committed {
+        job: JobId,
+        result: Result<Vec<Change>, Reason>,
+    },
+    Operator {
+        token: RequestToken,
+        command: JobCommand,
+    },
     TimerFired,
-    SnapshotChanged { old: Arc<Snapshot> },
+    SnapshotChanged {
+        old: Arc<Snapshot>,
+    },
 }
 
 /// Why a document did not arrive.
@@ -120,25 +153,37 @@ pub enum SpoolFailure {
 /// A printer's answer to Create-Job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
-    Accepted { upstream_job_id: i32 },
+    Accepted {
+        upstream_job_id: i32,
+    },
     /// It knows Print-Job only.
     NotSupported,
     /// It has no time now.
     Busy,
     /// Nothing came back. No byte of the document was sent.
-    Unreachable { detail: String },
-    Refused { sentence: String },
+    Unreachable {
+        detail: String,
+    },
+    Refused {
+        sentence: String,
+    },
 }
 
 /// A printer's answer to Send-Document or Print-Job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
-    Accepted { upstream_job_id: i32 },
+    Accepted {
+        upstream_job_id: i32,
+    },
     /// It said that it has no time and took nothing.
     Busy,
-    Refused { sentence: String },
+    Refused {
+        sentence: String,
+    },
     /// The connection ended without an answer; what the printer has of it is unknown.
-    Broken { detail: String },
+    Broken {
+        detail: String,
+    },
     /// The document is not in the spool.
     Missing,
 }
@@ -155,19 +200,51 @@ pub enum Polled {
 /// Everything that this engine asks for.
 #[derive(Debug)]
 pub enum Output {
-    Reply { token: RequestToken, reply: Reply },
+    Reply {
+        token: RequestToken,
+        reply: Reply,
+    },
     /// The rest of this request's body is the document of this job.
-    Spool { token: RequestToken, job: JobId, limits: SpoolLimits },
-    Probe { printer: PrinterName, uri: String },
-    Forward { job: JobId, step: Step },
-    PollUpstream { job: JobId, uri: String, upstream_job_id: i32 },
+    Spool {
+        token: RequestToken,
+        job: JobId,
+        limits: SpoolLimits,
+    },
+    Probe {
+        printer: PrinterName,
+        uri: String,
+    },
+    Forward {
+        job: JobId,
+        step: Step,
+    },
+    PollUpstream {
+        job: JobId,
+        uri: String,
+        upstream_job_id: i32,
+    },
     /// Not answered: polling shows what it did.
-    CancelUpstream { job: JobId, uri: String, upstream_job_id: i32 },
-    DeleteSpool { job: JobId },
-    Submit { job: JobId, command: Command },
-    SaveJob { revision: u64, record: Box<JobRecord> },
+    CancelUpstream {
+        job: JobId,
+        uri: String,
+        upstream_job_id: i32,
+    },
+    DeleteSpool {
+        job: JobId,
+    },
+    Submit {
+        job: JobId,
+        command: Command,
+    },
+    SaveJob {
+        revision: u64,
+        record: Box<JobRecord>,
+    },
     /// To [`Input::Operator`].
-    Answer { token: RequestToken, result: Result<(), Reason> },
+    Answer {
+        token: RequestToken,
+        result: Result<(), Reason>,
+    },
     Record(Record),
 }
 
@@ -284,7 +361,11 @@ impl PrintEngine {
     }
 
     fn handle_due(&mut self, cx: &mut Context<'_>, id: JobId) {
-        let Some(Job { facts, stage }) = self.take(id) else { return };
+        let Some(Job { mut facts, stage }) = self.take(id) else { return };
+        if facts.resave_at.is_some_and(|at| at <= cx.now.mono) {
+            facts.resave_at = None;
+            return self.save_and_put(cx, Job { facts, stage });
+        }
         match stage {
             Stage::Open { .. } => self.close_open(cx, facts),
             Stage::Held(held) => self.review_held(cx, facts, held),
@@ -305,7 +386,7 @@ impl PrintEngine {
     /// Takes a job out to move it on; whoever does puts it back or ends it.
     fn take(&mut self, id: JobId) -> Option<Job> {
         let job = self.jobs.remove(&id)?;
-        if let Some(due) = job.stage.due() {
+        if let Some(due) = job.due() {
             self.timers.remove(&(due, id));
         }
         Some(job)
@@ -313,7 +394,8 @@ impl PrintEngine {
 
     fn put(&mut self, job: Job) {
         let id = job.facts.id;
-        if let Stage::Ended { .. } = job.stage {
+        // A job that has ended is unfinished business until its last row is safe.
+        if let (Stage::Ended(_), true) = (&job.stage, job.facts.is_saved) {
             self.numbers.remove(&job.facts.number);
             self.history.insert(job.facts.number, job);
             if self.history.len() > HISTORY_MAX {
@@ -321,7 +403,7 @@ impl PrintEngine {
             }
             return;
         }
-        if let Some(due) = job.stage.due() {
+        if let Some(due) = job.due() {
             self.timers.insert((due, id));
         }
         self.numbers.insert(job.facts.number, id);
@@ -338,8 +420,16 @@ impl PrintEngine {
     fn save(&mut self, cx: &Context<'_>, job: &mut Job) {
         job.facts.updated_at = cx.now.stamp();
         job.facts.revision += 1;
-        if let Some(record) = job.record() {
-            self.outputs.push_back(Output::SaveJob { revision: job.facts.revision, record: Box::new(record) });
+        job.facts.is_saved = false;
+        match job.record() {
+            Some(record) => {
+                self.outputs.push_back(Output::SaveJob { revision: job.facts.revision, record: Box::new(record) });
+            }
+            // Without a document there is no row, and nothing to wait for.
+            None => {
+                job.facts.is_saved = true;
+                self.answer(&mut job.facts, Ok(()));
+            }
         }
     }
 
@@ -360,6 +450,13 @@ impl PrintEngine {
             record = record.fact("pages", facts.pages);
         }
         self.outputs.push_back(Output::Record(record));
+    }
+
+    /// Tells the operator who waits for this job, if one does.
+    fn answer(&mut self, facts: &mut Facts, result: Result<(), Reason>) {
+        if let Some(token) = facts.answer.take() {
+            self.outputs.push_back(Output::Answer { token, result });
+        }
     }
 
     fn reply(&mut self, token: RequestToken, message: ipp::Message) {

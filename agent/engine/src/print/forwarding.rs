@@ -40,7 +40,12 @@ impl PrintEngine {
         for (name, printer) in printers {
             let upstream = self.printers.entry(name.clone()).or_default();
             if upstream.uri != printer.upstream {
-                *upstream = Upstream { uri: printer.upstream.clone(), busy: upstream.busy, probe_at: cx.now.mono, ..Upstream::default() };
+                *upstream = Upstream {
+                    uri: printer.upstream.clone(),
+                    busy: upstream.busy,
+                    probe_at: cx.now.mono,
+                    ..Upstream::default()
+                };
             }
         }
         self.probe_printers(cx);
@@ -55,7 +60,12 @@ impl PrintEngine {
         }
     }
 
-    pub(super) fn handle_probed(&mut self, cx: &mut Context<'_>, printer: PrinterName, answer: Option<Box<ipp::Message>>) {
+    pub(super) fn handle_probed(
+        &mut self,
+        cx: &mut Context<'_>,
+        printer: PrinterName,
+        answer: Option<Box<ipp::Message>>,
+    ) {
         let Some(upstream) = self.printers.get_mut(&printer) else { return };
         upstream.probing = false;
         upstream.away = answer.is_none();
@@ -79,7 +89,9 @@ impl PrintEngine {
         let Some(Job { facts, stage }) = self.take(id) else { return };
         match stage {
             // The first in the queue waits for the printer, and the others behind it.
-            Stage::Queued(queued) if queued.retry_at.is_none_or(|at| at <= cx.now.mono) => self.offer(cx, facts, queued),
+            Stage::Queued(queued) if queued.retry_at.is_none_or(|at| at <= cx.now.mono) => {
+                self.offer(cx, facts, queued)
+            }
             stage => self.put(Job { facts, stage }),
         }
     }
@@ -125,7 +137,9 @@ impl PrintEngine {
                 self.cancel_upstream(&facts, upstream_job_id);
                 self.finish(cx, facts, PrintResult::NotSent, Ending::Canceled, String::new());
             }
-            Created::NotSupported | Created::Busy | Created::Unreachable { .. } | Created::Refused { .. } if canceled => {
+            Created::NotSupported | Created::Busy | Created::Unreachable { .. } | Created::Refused { .. }
+                if canceled =>
+            {
                 self.finish(cx, facts, PrintResult::NotSent, Ending::Canceled, String::new());
             }
             Created::Accepted { upstream_job_id } => self.name(cx, facts, UpstreamJob::Named { upstream_job_id }),
@@ -287,7 +301,8 @@ impl PrintEngine {
                 self.finish(cx, facts, PrintResult::Stopped { counter }, ended(Ending::Aborted, canceled), sentence);
             }
             JobState::Canceled => {
-                let sentence = if canceled { String::new() } else { "The job was cancelled at the printer.".to_owned() };
+                let sentence =
+                    if canceled { String::new() } else { "The job was cancelled at the printer.".to_owned() };
                 self.finish(cx, facts, PrintResult::Stopped { counter }, Ending::Canceled, sentence);
             }
             state if cx.now.mono.since(watching.since) >= WATCH_MAX => {
@@ -295,10 +310,17 @@ impl PrintEngine {
                 let sentence = format!("The printer has had the job for a day and says it is {state}.");
                 self.finish(cx, facts, PrintResult::Stopped { counter: None }, Ending::Aborted, sentence);
             }
-            state @ (JobState::Pending | JobState::PendingHeld | JobState::Processing | JobState::ProcessingStopped) => {
+            state
+            @ (JobState::Pending | JobState::PendingHeld | JobState::Processing | JobState::ProcessingStopped) => {
                 let stopped = state == JobState::ProcessingStopped;
                 if stopped && !watching.stopped {
-                    self.note(cx, &facts, Outcome::Warning, "printer-stopped", "The printer has stopped and needs a person.");
+                    self.note(
+                        cx,
+                        &facts,
+                        Outcome::Warning,
+                        "printer-stopped",
+                        "The printer has stopped and needs a person.",
+                    );
                 }
                 let impressions_completed = status.impressions_completed.unwrap_or(0);
                 self.watch_on(cx, facts, Watching { lost_at: None, stopped, impressions_completed, ..watching });
@@ -349,9 +371,9 @@ fn printer_said(message: &str) -> String {
 }
 
 fn knows(answer: &ipp::Message, operation: OperationId) -> bool {
-    answer
-        .attribute(GroupTag::Printer, "operations-supported")
-        .is_some_and(|known| known.values().iter().filter_map(Value::as_integer).any(|code| code == i32::from(operation.code())))
+    answer.attribute(GroupTag::Printer, "operations-supported").is_some_and(|known| {
+        known.values().iter().filter_map(Value::as_integer).any(|code| code == i32::from(operation.code()))
+    })
 }
 
 /// The printer's count of printed sides. Sheets stand for sides only where every sheet has one.
@@ -363,4 +385,3 @@ fn counter(status: &UpstreamJobStatus, facts: &Facts) -> Option<u32> {
         (None, None) => None,
     }
 }
-

@@ -45,28 +45,51 @@ pub(super) struct Facts {
     pub updated_at: Timestamp,
     /// Counts the saves of this run, so that an answer to an older one is told from the newest.
     pub revision: u64,
+    /// When to write the row again after storage refused; what waits for a row has timers of its own.
+    pub resave_at: Option<Mono>,
+    /// The newest row was confirmed.
+    pub is_saved: bool,
+    /// The operator who waits until what she asked for is written down.
+    pub answer: Option<RequestToken>,
 }
 
 /// Where a job stands. The path is drawn at the head of the engine.
 #[derive(Debug)]
 pub(super) enum Stage {
     /// Made by Create-Job; its document has not begun to arrive.
-    Open { closes_at: Mono },
+    Open {
+        closes_at: Mono,
+    },
     /// The document is arriving in this request.
-    Spooling { token: RequestToken, canceled: bool },
+    Spooling {
+        token: RequestToken,
+        canceled: bool,
+    },
     /// Whole; being written down before the client is answered.
-    Accepting { token: RequestToken, hold: Option<Reason>, canceled: bool },
+    Accepting {
+        token: RequestToken,
+        hold: Option<Reason>,
+        canceled: bool,
+    },
     Held(Held),
     /// The ledger is asked for its pages.
-    Reserving { canceled: bool },
+    Reserving {
+        canceled: bool,
+    },
     Queued(Queued),
     /// The printer is asked to make a job of it. No byte of the document leaves before its answer is written down.
-    Offering { queued: Queued, canceled: bool },
+    Offering {
+        queued: Queued,
+        canceled: bool,
+    },
     Naming(Naming),
     Sending(Sending),
     Watching(Watching),
     Closing(Closing),
-    NeedsChecking { ending: Ending, sentence: String },
+    NeedsChecking {
+        ending: Ending,
+        sentence: String,
+    },
     Ended(Ended),
 }
 
@@ -123,8 +146,6 @@ pub(super) struct Closing {
     pub settlement: Settlement,
     pub ending: Ending,
     pub sentence: String,
-    /// Who waits for the outcome.
-    pub answer: Option<RequestToken>,
     pub phase: ClosingPhase,
 }
 
@@ -133,7 +154,9 @@ pub(super) enum ClosingPhase {
     Saving,
     Submitted,
     /// Storage refused; once more then.
-    Retry { at: Mono },
+    Retry {
+        at: Mono,
+    },
 }
 
 #[derive(Debug)]
@@ -158,8 +181,7 @@ impl Queued {
 }
 
 impl Stage {
-    /// When the timer must come back to it.
-    pub const fn due(&self) -> Option<Mono> {
+    const fn due(&self) -> Option<Mono> {
         match self {
             Self::Open { closes_at } => Some(*closes_at),
             Self::Held(held) => Some(held.review_at),
@@ -176,7 +198,9 @@ impl Stage {
     /// Whether the document may still be sent.
     pub const fn needs_document(&self) -> bool {
         match self {
-            Self::Open { .. } | Self::Watching(_) | Self::Closing(_) | Self::NeedsChecking { .. } | Self::Ended(_) => false,
+            Self::Open { .. } | Self::Watching(_) | Self::Closing(_) | Self::NeedsChecking { .. } | Self::Ended(_) => {
+                false
+            }
             Self::Spooling { .. } | Self::Accepting { .. } | Self::Held(_) | Self::Reserving { .. } => true,
             Self::Queued(_) | Self::Offering { .. } | Self::Naming(_) | Self::Sending(_) => true,
         }
@@ -186,7 +210,11 @@ impl Stage {
     pub const fn is_waiting(&self) -> bool {
         match self {
             Self::Closing(_) | Self::NeedsChecking { .. } | Self::Ended(_) => false,
-            Self::Open { .. } | Self::Spooling { .. } | Self::Accepting { .. } | Self::Held(_) | Self::Reserving { .. } => true,
+            Self::Open { .. }
+            | Self::Spooling { .. }
+            | Self::Accepting { .. }
+            | Self::Held(_)
+            | Self::Reserving { .. } => true,
             Self::Queued(_) | Self::Offering { .. } | Self::Naming(_) | Self::Sending(_) | Self::Watching(_) => true,
         }
     }
@@ -240,9 +268,15 @@ impl Stage {
             | Self::Closing(Closing { sentence, .. }) => sentence.clone(),
             Self::Watching(Watching { lost_at: Some(_), .. }) => "The printer does not answer.".into(),
             Self::Watching(Watching { stopped: true, .. }) => "The printer has stopped and needs a person.".into(),
-            Self::Queued(Queued { attempts: 1.., .. }) => "The printer is busy or cannot be reached; the job waits for it.".into(),
-            Self::Open { .. } | Self::Spooling { .. } | Self::Accepting { hold: None, .. } | Self::Reserving { .. } => String::new(),
-            Self::Queued(_) | Self::Offering { .. } | Self::Naming(_) | Self::Sending(_) | Self::Watching(_) => String::new(),
+            Self::Queued(Queued { attempts: 1.., .. }) => {
+                "The printer is busy or cannot be reached; the job waits for it.".into()
+            }
+            Self::Open { .. } | Self::Spooling { .. } | Self::Accepting { hold: None, .. } | Self::Reserving { .. } => {
+                String::new()
+            }
+            Self::Queued(_) | Self::Offering { .. } | Self::Naming(_) | Self::Sending(_) | Self::Watching(_) => {
+                String::new()
+            }
         }
     }
 }
@@ -259,6 +293,11 @@ fn hold_reason(reason: &Reason) -> &'static str {
 }
 
 impl Job {
+    /// When the timer must come back to it.
+    pub fn due(&self) -> Option<Mono> {
+        self.stage.due().into_iter().chain(self.facts.resave_at).min()
+    }
+
     /// The row that is saved; none before the document is whole.
     pub fn record(&self) -> Option<JobRecord> {
         let Facts { id, number, member, credential, .. } = self.facts;
@@ -290,7 +329,9 @@ impl Job {
             Stage::Held(held) => JobStage::Held { reason: held.reason.clone(), expires_at: held.expires_at },
             Stage::Queued(_) | Stage::Offering { .. } => JobStage::Forwarding { upstream: UpstreamJob::Nothing },
             Stage::Naming(naming) => JobStage::Forwarding { upstream: naming.upstream },
-            Stage::Sending(Sending { upstream_job_id: None, .. }) => JobStage::Forwarding { upstream: UpstreamJob::Unnamed },
+            Stage::Sending(Sending { upstream_job_id: None, .. }) => {
+                JobStage::Forwarding { upstream: UpstreamJob::Unnamed }
+            }
             Stage::Sending(Sending { upstream_job_id: Some(upstream_job_id), .. })
             | Stage::Watching(Watching { upstream_job_id, .. }) => {
                 JobStage::Forwarding { upstream: UpstreamJob::Named { upstream_job_id: *upstream_job_id } }

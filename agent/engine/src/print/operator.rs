@@ -12,29 +12,46 @@ use values::JobId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobCommand {
     /// Print a held job now. Released jobs are not an error.
-    Release { job: JobId },
-    Cancel { job: JobId },
+    Release {
+        job: JobId,
+    },
+    Cancel {
+        job: JobId,
+    },
     /// Says how many pages came out of a job that needs checking; zero charges nothing.
-    Settle { job: JobId, pages: u32 },
+    Settle {
+        job: JobId,
+        pages: u32,
+    },
+}
+
+/// When an operator hears that it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    Now,
+    /// Once it is written down.
+    WhenSaved,
 }
 
 impl PrintEngine {
     pub(super) fn handle_operator(&mut self, cx: &mut Context<'_>, token: RequestToken, command: JobCommand) {
-        let result = match command {
-            JobCommand::Release { job } => self.release(cx, job),
-            JobCommand::Cancel { job } => self.cancel(cx, job),
-            // Answered when the ledger has it.
-            JobCommand::Settle { job, pages } => match self.settle_by_operator(cx, job, pages, token) {
-                Ok(()) => return,
-                Err(reason) => Err(reason),
-            },
+        let done = match command {
+            JobCommand::Release { job } => self.release(cx, job, Some(token)),
+            JobCommand::Cancel { job } => self.cancel(cx, job, Some(token)),
+            JobCommand::Settle { job, pages } => self.settle_by_operator(cx, job, pages, token),
+        };
+        let result = match done {
+            Ok(Done::WhenSaved) => return,
+            Ok(Done::Now) => Ok(()),
+            Err(reason) => Err(reason),
         };
         self.outputs.push_back(Output::Answer { token, result });
     }
 
     /// Why nothing can be done to a job that is not among the unfinished.
     pub(super) fn state_refusal(&self, id: JobId) -> Reason {
-        match self.history.values().find(|job| job.facts.id == id) {
+        let ended = self.history.values().find(|job| job.facts.id == id);
+        match self.jobs.get(&id).or(ended) {
             Some(job) => Reason::JobState { state: job.stage.state().as_str().to_owned() },
             None => Reason::UnknownJob,
         }
@@ -46,8 +63,8 @@ impl PrintEngine {
         id: JobId,
         pages: u32,
         token: RequestToken,
-    ) -> Result<(), Reason> {
-        let Some(Job { facts, stage }) = self.take(id) else { return Err(self.state_refusal(id)) };
+    ) -> Result<Done, Reason> {
+        let Some(Job { mut facts, stage }) = self.take(id) else { return Err(self.state_refusal(id)) };
         let Stage::NeedsChecking { ending, sentence } = stage else {
             let state = stage.state().as_str().to_owned();
             self.put(Job { facts, stage });
@@ -62,23 +79,34 @@ impl PrintEngine {
             0 => Settlement::Void,
             pages => Settlement::Settle { pages, by: CountedBy::Operator },
         };
-        self.close(cx, facts, settlement, ending, String::new(), Some(token));
-        Ok(())
+        facts.answer = Some(token);
+        self.close(cx, facts, settlement, ending, String::new());
+        Ok(Done::WhenSaved)
     }
 
     /// Ends a job as early as it still can be. Cancelling twice is not an error until it has ended.
-    pub(super) fn cancel(&mut self, cx: &mut Context<'_>, id: JobId) -> Result<(), Reason> {
-        let Some(Job { facts, stage }) = self.take(id) else { return Err(self.state_refusal(id)) };
+    pub(super) fn cancel(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: JobId,
+        operator: Option<RequestToken>,
+    ) -> Result<Done, Reason> {
+        let Some(Job { mut facts, stage }) = self.take(id) else { return Err(self.state_refusal(id)) };
+        if let Stage::Ended(_) = stage {
+            self.put(Job { facts, stage });
+            return Err(self.state_refusal(id));
+        }
         self.note(cx, &facts, Outcome::Noted, "print-cancel-asked", "A print job is being cancelled.");
         let stage = match stage {
             // Without a document it was promised to nobody, but its number was given out: it is remembered as cancelled.
             Stage::Open { .. } => {
                 self.end_unpaid(cx, facts, Ending::Canceled, String::new());
-                return Ok(());
+                return Ok(Done::Now);
             }
             Stage::Held(_) | Stage::Queued(_) => {
+                facts.answer = operator;
                 self.finish(cx, facts, PrintResult::NotSent, Ending::Canceled, String::new());
-                return Ok(());
+                return Ok(Done::WhenSaved);
             }
             stage @ Stage::NeedsChecking { .. } => {
                 self.put(Job { facts, stage });
@@ -97,7 +125,7 @@ impl PrintEngine {
             stage @ (Stage::Closing(_) | Stage::Ended(_)) => stage,
         };
         self.put(Job { facts, stage });
-        Ok(())
+        Ok(Done::Now)
     }
 
     fn cancel_sending(&mut self, facts: &Facts, sending: Sending) -> Stage {

@@ -5,8 +5,8 @@
 
 use super::job::{Facts, Job, Stage};
 use super::{
-    Arrival, DOCUMENT_MAX_BYTES, JOBS_MAX, MEMBER_JOBS_MAX, MEMBER_SPOOL_MAX_BYTES, Output, PrintEngine, Reply, RequestToken,
-    SPOOL_MAX_BYTES, SpoolLimits,
+    Arrival, DOCUMENT_MAX_BYTES, JOBS_MAX, MEMBER_JOBS_MAX, MEMBER_SPOOL_MAX_BYTES, Output, PrintEngine, Reply,
+    RequestToken, SPOOL_MAX_BYTES, SpoolLimits,
 };
 use crate::Context;
 use policy::print::{SignedIn, entitlement, identify};
@@ -46,7 +46,8 @@ impl PrintEngine {
             request_id: arrival.message.request_id,
         };
         let Some(upstream) = self.printers.get(&arrival.queue) else {
-            let refusal = proto::ipp::operation::Refusal::new(StatusCode::ClientErrorNotFound, "There is no such queue.");
+            let refusal =
+                proto::ipp::operation::Refusal::new(StatusCode::ClientErrorNotFound, "There is no such queue.");
             return self.reply(token, refusal.answer(header));
         };
         let capabilities = self.capabilities(cx, &arrival.queue, upstream);
@@ -78,19 +79,27 @@ impl PrintEngine {
                 let reason = refused.reason;
                 let sentence = "A print client presented a wrong user name or key.".to_owned();
                 let sentence = if reason == Reason::WrongKey { sentence } else { reason.sentence() };
-                let record = Record::new(id, cx.now.stamp(), policy::Noun::Print, Outcome::Refused, reason.code(), sentence)
-                    .member(refused.named.map(|(member, _)| member))
-                    .credential(refused.named.map(|(_, credential)| credential))
-                    .place(&arrival.queue)
-                    .personal("username", proto::ipp::clean(&evidence.username, 255))
-                    .personal("address", arrival.peer.to_string());
+                let record =
+                    Record::new(id, cx.now.stamp(), policy::Noun::Print, Outcome::Refused, reason.code(), sentence)
+                        .member(refused.named.map(|(member, _)| member))
+                        .credential(refused.named.map(|(_, credential)| credential))
+                        .place(&arrival.queue)
+                        .personal("username", proto::ipp::clean(&evidence.username, 255))
+                        .personal("address", arrival.peer.to_string());
                 self.outputs.push_back(Output::Record(record));
                 Err(Reply::Unauthenticated)
             }
         }
     }
 
-    fn carry_out(&mut self, cx: &mut Context<'_>, token: RequestToken, arrival: Arrival, asker: Asker, request: Request) {
+    fn carry_out(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        arrival: Arrival,
+        asker: Asker,
+        request: Request,
+    ) {
         let mine = |number: u32| self.mine(&arrival.queue, asker, number);
         let result = match &request.operation {
             Operation::PrintJob { .. } | Operation::CreateJob { .. } | Operation::SendDocument { .. } => {
@@ -107,11 +116,13 @@ impl PrintEngine {
             }
             Operation::GetJobs { .. } => Ok(self.list(cx, &arrival, asker, &request)),
             Operation::CancelJob { job } => {
-                mine(*job).and_then(|id| self.cancel(cx, id)).map(|()| request.answer())
+                mine(*job).and_then(|id| self.cancel(cx, id, None)).map(|_| request.answer())
             }
             Operation::CancelMyJobs { jobs } => self.cancel_mine(cx, &arrival, asker, jobs).map(|()| request.answer()),
             Operation::HoldJob { job } => mine(*job).and_then(|id| self.hold_back(cx, id)).map(|()| request.answer()),
-            Operation::ReleaseJob { job } => mine(*job).and_then(|id| self.release(cx, id)).map(|()| request.answer()),
+            Operation::ReleaseJob { job } => {
+                mine(*job).and_then(|id| self.release(cx, id, None)).map(|_| request.answer())
+            }
             Operation::CloseJob { job } => mine(*job).map(|_| request.answer()),
         };
         let answer = result.unwrap_or_else(|reason| request.refuse(status_of(&reason), &reason.sentence()));
@@ -167,7 +178,13 @@ impl PrintEngine {
         answer
     }
 
-    fn cancel_mine(&mut self, cx: &mut Context<'_>, arrival: &Arrival, asker: Asker, named: &[u32]) -> Result<(), Reason> {
+    fn cancel_mine(
+        &mut self,
+        cx: &mut Context<'_>,
+        arrival: &Arrival,
+        asker: Asker,
+        named: &[u32],
+    ) -> Result<(), Reason> {
         let jobs: Vec<JobId> = if named.is_empty() {
             let mine = |job: &&Job| job.facts.member == asker.member && job.facts.printer == arrival.queue;
             let going = |job: &&Job| !job.stage.state().is_final();
@@ -175,7 +192,7 @@ impl PrintEngine {
         } else {
             named.iter().map(|&number| self.mine(&arrival.queue, asker, number)).collect::<Result<_, _>>()?
         };
-        jobs.into_iter().try_for_each(|id| self.cancel(cx, id))
+        jobs.into_iter().try_for_each(|id| self.cancel(cx, id, None).map(|_| ()))
     }
 
     fn hold_back(&mut self, cx: &mut Context<'_>, id: JobId) -> Result<(), Reason> {
@@ -204,7 +221,9 @@ impl PrintEngine {
                 bytes = bytes.saturating_add(job.facts.bytes);
             }
         }
-        let limit = |what: &str, limit: u64| Err(Reason::LimitReached { what: what.into(), limit: u32::try_from(limit).unwrap_or(u32::MAX) });
+        let limit = |what: &str, limit: u64| {
+            Err(Reason::LimitReached { what: what.into(), limit: u32::try_from(limit).unwrap_or(u32::MAX) })
+        };
         if jobs >= MEMBER_JOBS_MAX {
             return limit("unfinished print jobs a member", MEMBER_JOBS_MAX as u64);
         }
@@ -279,15 +298,15 @@ impl PrintEngine {
             processing_at: None,
             updated_at: cx.now.stamp(),
             revision: 0,
+            resave_at: None,
+            is_saved: false,
+            answer: None,
         }
     }
 
     fn spool(&mut self, token: RequestToken, facts: Facts, document: &Document) {
-        let limits = SpoolLimits {
-            bytes_max: DOCUMENT_MAX_BYTES,
-            format: document.format,
-            compression: document.compression,
-        };
+        let limits =
+            SpoolLimits { bytes_max: DOCUMENT_MAX_BYTES, format: document.format, compression: document.compression };
         self.outputs.push_back(Output::Spool { token, job: facts.id, limits });
         self.put(Job { facts, stage: Stage::Spooling { token, canceled: false } });
     }

@@ -16,8 +16,8 @@
 use super::job::{Closing, ClosingPhase, Ended, Facts, Held, Job, Queued, Stage};
 use super::{PrintEngine, forwarding, ticket};
 use crate::Context;
-use policy::print::{Ending, JobRecord, JobStage, PrintResult, Reservation, UpstreamJob};
 use policy::Reason;
+use policy::print::{Ending, JobRecord, JobStage, PrintResult, Reservation, UpstreamJob};
 use proto::ipp::{DocumentFormat, Ticket};
 use std::collections::BTreeMap;
 use values::{JobId, Pii};
@@ -74,10 +74,10 @@ impl PrintEngine {
             }
             JobStage::NeedsChecking { ending, sentence } => self.end_unpaid(cx, facts, ending, sentence),
             JobStage::Settling { settlement, ending, sentence } if is_reserved => {
-                self.close(cx, facts, settlement, ending, sentence, None);
+                self.close(cx, facts, settlement, ending, sentence);
             }
             JobStage::Settling { settlement, ending, sentence } => {
-                let closing = Closing { settlement, ending, sentence, answer: None, phase: ClosingPhase::Submitted };
+                let closing = Closing { settlement, ending, sentence, phase: ClosingPhase::Submitted };
                 self.settled(cx, facts, closing, Err(Reason::AlreadySo { what: "the job is settled".into() }));
             }
             JobStage::Held { .. } | JobStage::Reserving | JobStage::Forwarding { upstream: UpstreamJob::Nothing }
@@ -136,6 +136,9 @@ impl PrintEngine {
             processing_at: None,
             updated_at: reservation.at,
             revision: 0,
+            resave_at: None,
+            is_saved: false,
+            answer: None,
         };
         let sentence = "The job's own record was lost.".to_owned();
         self.leave_for_checking(cx, facts, Ending::Aborted, sentence);
@@ -143,16 +146,23 @@ impl PrintEngine {
 
     /// What storage says about a row.
     pub(super) fn handle_saved(&mut self, cx: &mut Context<'_>, id: JobId, revision: u64, saved: Result<(), Reason>) {
-        let Some(Job { facts, stage }) = self.take(id) else { return };
+        let Some(Job { mut facts, stage }) = self.take(id) else { return };
         if facts.revision != revision {
             return self.put(Job { facts, stage });
+        }
+        facts.is_saved = saved.is_ok();
+        if !matches!(stage, Stage::Closing(_)) {
+            self.answer(&mut facts, saved.clone()); // what is being closed is done when the ledger has it
         }
         match stage {
             Stage::Accepting { token, hold, canceled } => self.accepted(cx, facts, token, (hold, canceled), saved),
             Stage::Naming(naming) => self.named(cx, facts, naming, saved),
             Stage::Closing(closing) => self.closing_saved(cx, facts, closing, saved),
-            // Of the rest a restart finds its way from the row before.
-            stage => self.put(Job { facts, stage }),
+            // Nothing waits for the rest; a restart would find its way from the row before.
+            stage => {
+                facts.resave_at = saved.is_err().then_some(cx.now.mono + super::settling::STORAGE_RETRY);
+                self.put(Job { facts, stage });
+            }
         }
     }
 
@@ -193,6 +203,9 @@ fn facts(record: &JobRecord) -> (Facts, bool) {
         processing_at: None,
         updated_at: record.updated_at,
         revision: 0,
+        resave_at: None,
+        is_saved: true,
+        answer: None,
     };
     (facts, readable)
 }

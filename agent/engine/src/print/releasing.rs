@@ -5,6 +5,7 @@
 //! once.
 
 use super::job::{Facts, Held, Job, Queued, SpooledDocument, Stage};
+use super::operator::Done;
 use super::{Output, PrintEngine, RequestToken, SpoolFailure};
 use crate::Context;
 use policy::print::{Ending, PrintResult, quote};
@@ -56,20 +57,26 @@ impl PrintEngine {
         let Stage::Spooling { token, canceled } = stage else { return self.put(Job { facts, stage }) };
         let (status, sentence) = match failure {
             _ if canceled => (StatusCode::ServerErrorJobCanceled, "The job was cancelled."),
-            SpoolFailure::DiskFull => {
-                (StatusCode::ServerErrorTemporaryError, "The print server has no room for the document now. Try again later.")
+            SpoolFailure::DiskFull => (
+                StatusCode::ServerErrorTemporaryError,
+                "The print server has no room for the document now. Try again later.",
+            ),
+            SpoolFailure::TooLarge => {
+                (StatusCode::ClientErrorRequestEntityTooLarge, "The document is too large to print here.")
             }
-            SpoolFailure::TooLarge => (StatusCode::ClientErrorRequestEntityTooLarge, "The document is too large to print here."),
             SpoolFailure::ClientGone => (StatusCode::ClientErrorTimeout, "The document did not arrive whole."),
             SpoolFailure::UnknownFormat => (
                 StatusCode::ClientErrorDocumentFormatNotSupported,
                 "The document is none of PDF, URF, PWG raster and JPEG.",
             ),
             SpoolFailure::Damaged => (StatusCode::ClientErrorDocumentFormatError, "The document cannot be read."),
-            SpoolFailure::Uncountable => {
-                (StatusCode::ClientErrorDocumentFormatError, "The pages cannot be counted; is the document locked with a password?")
+            SpoolFailure::Uncountable => (
+                StatusCode::ClientErrorDocumentFormatError,
+                "The pages cannot be counted; is the document locked with a password?",
+            ),
+            SpoolFailure::Compression => {
+                (StatusCode::ClientErrorCompressionError, "The compressed document cannot be unpacked.")
             }
-            SpoolFailure::Compression => (StatusCode::ClientErrorCompressionError, "The compressed document cannot be unpacked."),
         };
         let outcome = if failure == SpoolFailure::DiskFull { Outcome::Warning } else { Outcome::Refused };
         self.note(cx, &facts, outcome, status.as_str(), sentence);
@@ -165,13 +172,19 @@ impl PrintEngine {
     }
 
     /// A person asks for a held job to be printed. A job that was released before is not an error.
-    pub(super) fn release(&mut self, cx: &mut Context<'_>, id: JobId) -> Result<(), Reason> {
-        let Some(Job { facts, stage }) = self.take(id) else { return Err(self.state_refusal(id)) };
+    pub(super) fn release(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: JobId,
+        operator: Option<RequestToken>,
+    ) -> Result<Done, Reason> {
+        let Some(Job { mut facts, stage }) = self.take(id) else { return Err(self.state_refusal(id)) };
         match stage {
             Stage::Held(held) => match self.may_go(cx, &facts) {
                 Ok(()) => {
+                    facts.answer = operator;
                     self.go_on(cx, facts);
-                    Ok(())
+                    Ok(Done::WhenSaved)
                 }
                 Err(reason) => {
                     self.note(cx, &facts, Outcome::Refused, reason.code(), &reason.sentence());
@@ -183,16 +196,25 @@ impl PrintEngine {
                 self.put(Job { facts, stage });
                 Err(Reason::JobState { state: "waiting to be checked".into() })
             }
+            stage @ Stage::Ended(_) => {
+                self.put(Job { facts, stage });
+                Err(self.state_refusal(id))
+            }
             stage => {
                 self.put(Job { facts, stage });
-                Ok(())
+                Ok(Done::Now)
             }
         }
     }
 
+    /// The row must not say "held" any more, or a restart would hold the job again.
     fn go_on(&mut self, cx: &mut Context<'_>, facts: Facts) {
+        let id = facts.id;
         self.note(cx, &facts, Outcome::Allowed, "print-released", "A held print job was released.");
         self.reserve(cx, facts);
+        if let Some(job) = self.take(id) {
+            self.save_and_put(cx, job);
+        }
     }
 
     /// The timer of a held job: it goes when its time is over, else it is looked at again.

@@ -2,7 +2,7 @@
 //! to people. Documents are deleted here.
 
 use super::job::{Closing, ClosingPhase, Ended, Facts, Job, Stage};
-use super::{Output, PrintEngine, RequestToken};
+use super::{Output, PrintEngine};
 use crate::Context;
 use policy::print::{CountedBy, Ending, PrintResult, Settlement, settle};
 use policy::{Change, Command, Outcome, Reason};
@@ -29,7 +29,7 @@ impl PrintEngine {
         match settle(result, reservation, printer_counts) {
             Settlement::NeedsChecking => self.leave_for_checking(cx, facts, ending, sentence),
             settlement @ (Settlement::Settle { .. } | Settlement::Void) => {
-                self.close(cx, facts, settlement, ending, sentence, None);
+                self.close(cx, facts, settlement, ending, sentence);
             }
         }
     }
@@ -37,7 +37,8 @@ impl PrintEngine {
     /// Nobody can say what came out: nothing is charged, and a person is asked.
     pub(super) fn leave_for_checking(&mut self, cx: &mut Context<'_>, facts: Facts, ending: Ending, sentence: String) {
         let sentence = match sentence.as_str() {
-            "" => "The printer did not say how many pages came out. Nothing is charged until somebody has checked.".to_owned(),
+            "" => "The printer did not say how many pages came out. Nothing is charged until somebody has checked."
+                .to_owned(),
             said => format!("{said} Nothing is charged until somebody has checked."),
         };
         self.leave_printer(cx, &facts);
@@ -53,10 +54,9 @@ impl PrintEngine {
         settlement: Settlement,
         ending: Ending,
         sentence: String,
-        answer: Option<RequestToken>,
     ) {
         self.leave_printer(cx, &facts);
-        let closing = Closing { settlement, ending, sentence, answer, phase: ClosingPhase::Saving };
+        let closing = Closing { settlement, ending, sentence, phase: ClosingPhase::Saving };
         self.save_and_put(cx, Job { facts, stage: Stage::Closing(closing) });
     }
 
@@ -64,7 +64,7 @@ impl PrintEngine {
     pub(super) fn closing_saved(
         &mut self,
         cx: &Context<'_>,
-        facts: Facts,
+        mut facts: Facts,
         mut closing: Closing,
         saved: Result<(), Reason>,
     ) {
@@ -75,18 +75,11 @@ impl PrintEngine {
                 closing.phase = ClosingPhase::Submitted;
             }
             Err(reason) => {
-                self.answer_failed(&mut closing, reason);
+                self.answer(&mut facts, Err(reason));
                 closing.phase = ClosingPhase::Retry { at: cx.now.mono + STORAGE_RETRY };
             }
         }
         self.put(Job { facts, stage: Stage::Closing(closing) });
-    }
-
-    /// Tells the operator who waits that it has not been done yet; the box goes on trying.
-    fn answer_failed(&mut self, closing: &mut Closing, reason: Reason) {
-        if let Some(token) = closing.answer.take() {
-            self.outputs.push_back(Output::Answer { token, result: Err(reason) });
-        }
     }
 
     /// Storage refused before; from the top, since saving twice changes nothing.
@@ -98,8 +91,8 @@ impl PrintEngine {
     pub(super) fn settled(
         &mut self,
         cx: &mut Context<'_>,
-        facts: Facts,
-        mut closing: Closing,
+        mut facts: Facts,
+        closing: Closing,
         result: Result<Vec<Change>, Reason>,
     ) {
         let charged_minor = match result {
@@ -107,7 +100,7 @@ impl PrintEngine {
             // The ledger had it already: a restart fell between its answer and ours.
             Err(Reason::AlreadySo { .. }) => 0,
             Err(reason) => {
-                self.answer_failed(&mut closing, reason);
+                self.answer(&mut facts, Err(reason));
                 let phase = ClosingPhase::Retry { at: cx.now.mono + STORAGE_RETRY };
                 return self.put(Job { facts, stage: Stage::Closing(Closing { phase, ..closing }) });
             }
@@ -117,10 +110,8 @@ impl PrintEngine {
             Settlement::Void | Settlement::NeedsChecking => (0, None),
         };
         let ended = Ended { ending: closing.ending, pages, by, charged_minor, sentence: closing.sentence };
+        self.answer(&mut facts, Ok(()));
         self.end(cx, facts, ended);
-        if let Some(token) = closing.answer {
-            self.outputs.push_back(Output::Answer { token, result: Ok(()) });
-        }
     }
 
     /// Ends a job for which no pages are set aside.

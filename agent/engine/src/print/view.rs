@@ -53,8 +53,7 @@ impl PrintEngine {
     pub(super) fn describe(&self, cx: &Context<'_>, job: &Job, base_uri: &str, reader: MemberId) -> JobDescription {
         let Facts { number, .. } = job.facts;
         let printer_uri = queue_uri(base_uri, &job.facts.printer);
-        let mut shown =
-            JobDescription::new(number, format!("{printer_uri}/{number}"), printer_uri, job.stage.state());
+        let mut shown = JobDescription::new(number, format!("{printer_uri}/{number}"), printer_uri, job.stage.state());
         let ended_at = job.stage.state().is_final().then_some(job.facts.updated_at);
         shown.uuid = format!("urn:uuid:{}", uuid(job.facts.id.to_bytes()));
         if job.facts.member == reader {
