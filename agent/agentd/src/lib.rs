@@ -15,5 +15,7 @@ mod run;
 mod secrets;
 mod shell;
 pub mod site_file;
+mod spool;
+mod upstream;
 mod web;
 

@@ -79,7 +79,13 @@ impl Spool {
     ///
     /// # Errors
     /// Why it did not arrive; its file is gone then.
-    pub async fn receive<B>(&self, job: JobId, first: Bytes, body: &mut B, limits: &SpoolLimits) -> Result<SpooledDocument, SpoolFailure>
+    pub async fn receive<B>(
+        &self,
+        job: JobId,
+        first: Bytes,
+        body: &mut B,
+        limits: &SpoolLimits,
+    ) -> Result<SpooledDocument, SpoolFailure>
     where
         B: Body<Data = Bytes> + Unpin + Send,
     {
@@ -90,13 +96,20 @@ impl Spool {
         received
     }
 
-    async fn fill<B>(&self, job: JobId, first: Bytes, body: &mut B, limits: &SpoolLimits) -> Result<SpooledDocument, SpoolFailure>
+    async fn fill<B>(
+        &self,
+        job: JobId,
+        first: Bytes,
+        body: &mut B,
+        limits: &SpoolLimits,
+    ) -> Result<SpooledDocument, SpoolFailure>
     where
         B: Body<Data = Bytes> + Unpin + Send,
     {
         self.check_room().await?;
         let path = self.path(job);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).await.map_err(disk)?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).await.map_err(disk)?;
         let mut writer = Writer::new(self, file, limits);
         writer.take(&first).await?;
         loop {
@@ -262,7 +275,9 @@ impl Unpacker {
         let unpacked = match self {
             Self::None => return Ok(bytes.to_vec()),
             Self::Gzip(decoder) => decoder.write_all(bytes).and_then(|()| decoder.flush()).map(|()| decoder.get_mut()),
-            Self::Deflate(decoder) => decoder.write_all(bytes).and_then(|()| decoder.flush()).map(|()| decoder.get_mut()),
+            Self::Deflate(decoder) => {
+                decoder.write_all(bytes).and_then(|()| decoder.flush()).map(|()| decoder.get_mut())
+            }
         };
         unpacked.map(std::mem::take).map_err(|_| SpoolFailure::Compression)
     }

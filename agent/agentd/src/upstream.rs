@@ -36,34 +36,29 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Talks to printers. Cheap to clone.
 #[derive(Clone)]
 pub struct Upstream {
-    tls: Arc<rustls::ClientConfig>,
-    pins: Arc<Pins>,
+    /// DATA/printers: the certificate first seen at each address.
+    pins: PathBuf,
     request_id: Arc<AtomicI32>,
 }
 
-/// Why there is no answer.
+/// Why there is no answer in IPP.
 enum Fault {
     /// No connection: nothing was sent.
     Unreachable(String),
     /// It ended after something may have been sent.
     Broken(String),
+    /// The printer answered below IPP that it wants nothing of it.
+    Refused(hyper::StatusCode),
 }
 
 impl Upstream {
     /// # Errors
-    /// DATA/printers cannot be made, or rustls refuses its own defaults.
+    /// DATA/printers cannot be made.
     pub fn open(data: &Path) -> std::io::Result<Self> {
-        let pins = Arc::new(Pins::open(data)?);
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = PinnedPrinter { pins: Arc::clone(&pins), algorithms: provider.signature_verification_algorithms };
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(std::io::Error::other)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        tls.enable_sni = false;
-        Ok(Self { tls: Arc::new(tls), pins, request_id: Arc::new(AtomicI32::new(1)) })
+        use std::os::unix::fs::DirBuilderExt;
+        let pins = data.join("printers");
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&pins)?;
+        Ok(Self { pins, request_id: Arc::new(AtomicI32::new(1)) })
     }
 
     /// Get-Printer-Attributes; none when the printer does not answer like one.
@@ -77,10 +72,14 @@ impl Upstream {
                 Some(upstream_job_id) => Created::Accepted { upstream_job_id },
                 None => Created::Refused { sentence: "it accepted the job and did not name it".to_owned() },
             },
-            Ok(answer) if answer.status() == Some(StatusCode::ServerErrorOperationNotSupported) => Created::NotSupported,
+            Ok(answer) if answer.status() == Some(StatusCode::ServerErrorOperationNotSupported) => {
+                Created::NotSupported
+            }
             Ok(answer) if is_busy(&answer) => Created::Busy,
             Ok(answer) => Created::Refused { sentence: refusal(&answer) },
             Err(Fault::Unreachable(detail) | Fault::Broken(detail)) => Created::Unreachable { detail },
+            Err(Fault::Refused(hyper::StatusCode::SERVICE_UNAVAILABLE)) => Created::Busy,
+            Err(Fault::Refused(status)) => Created::Refused { sentence: status.to_string() },
         }
     }
 
@@ -110,7 +109,7 @@ impl Upstream {
                 Some(StatusCode::ClientErrorNotFound | StatusCode::ClientErrorGone) => Polled::Vanished,
                 Some(_) | None => Polled::Unreachable,
             },
-            Err(Fault::Unreachable(_) | Fault::Broken(_)) => Polled::Unreachable,
+            Err(Fault::Unreachable(_) | Fault::Broken(_) | Fault::Refused(_)) => Polled::Unreachable,
         }
     }
 
@@ -120,7 +119,14 @@ impl Upstream {
         }
     }
 
-    async fn send(&self, uri: &str, request: &UpstreamRequest, document: &Path, bytes: u64, named: Option<i32>) -> Sent {
+    async fn send(
+        &self,
+        uri: &str,
+        request: &UpstreamRequest,
+        document: &Path,
+        bytes: u64,
+        named: Option<i32>,
+    ) -> Sent {
         let file = match File::open(document).await {
             Ok(file) if file.metadata().await.is_ok_and(|metadata| metadata.len() == bytes) => file,
             Ok(_) | Err(_) => return Sent::Missing,
@@ -133,7 +139,8 @@ impl Upstream {
             Ok(answer) if is_busy(&answer) => Sent::Busy,
             Ok(answer) => Sent::Refused { sentence: refusal(&answer) },
             // Without a connection nothing left, and the job can be offered again.
-            Err(Fault::Unreachable(_)) => Sent::Busy,
+            Err(Fault::Unreachable(_) | Fault::Refused(hyper::StatusCode::SERVICE_UNAVAILABLE)) => Sent::Busy,
+            Err(Fault::Refused(status)) => Sent::Refused { sentence: status.to_string() },
             Err(Fault::Broken(detail)) => Sent::Broken { detail },
         }
     }
@@ -149,12 +156,13 @@ impl Upstream {
         document: Option<(File, u64)>,
         limit: Duration,
     ) -> Result<Message, Fault> {
-        let target = Target::parse(uri).ok_or_else(|| Fault::Unreachable("its address is not an ipp URI".to_owned()))?;
+        let target =
+            Target::parse(uri).ok_or_else(|| Fault::Unreachable("its address is not an ipp URI".to_owned()))?;
         let stream = tokio::time::timeout(CONNECT_MAX, self.connect(&target))
             .await
             .map_err(|_| Fault::Unreachable("it does not answer".to_owned()))?
             .map_err(|error| Fault::Unreachable(error.to_string()))?;
-        let request_id = self.request_id.fetch_add(1, Ordering::Relaxed) & i32::MAX | 1;
+        let request_id = self.request_id.fetch_add(1, Ordering::Relaxed).unsigned_abs().max(1).try_into().unwrap_or(1);
         let body = OutgoingBody::new(request.encode(uri, request_id), document);
         match tokio::time::timeout(limit, post(stream, &target, body)).await {
             Ok(Ok(bytes)) => decode_answer(&bytes, request_id).map_err(|fault| Fault::Broken(fault.to_string())),
@@ -170,7 +178,8 @@ impl Upstream {
             return Ok(Box::new(stream));
         }
         let name = ServerName::try_from(target.host.clone()).map_err(std::io::Error::other)?;
-        let config = self.pins.for_printer(&self.tls, target);
+        let pin = self.pins.join(format!("{}_{}", target.host.replace(['/', ':'], "_"), target.port));
+        let config = pinned_tls(pin).map_err(std::io::Error::other)?;
         Ok(Box::new(tokio_rustls::TlsConnector::from(config).connect(name, stream).await?))
     }
 }
@@ -213,8 +222,9 @@ async fn post(stream: Box<dyn Stream>, target: &Target, body: OutgoingBody) -> R
     let answered = async {
         let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = response.status();
-        let bytes = Limited::new(response.into_body(), HEAD_MAX_BYTES).collect().await.map_err(|error| broken(&error))?;
-        if status == hyper::StatusCode::OK { Ok(bytes.to_bytes()) } else { Err(broken(&format!("HTTP status {status}"))) }
+        let bytes =
+            Limited::new(response.into_body(), HEAD_MAX_BYTES).collect().await.map_err(|error| broken(&error))?;
+        if status == hyper::StatusCode::OK { Ok(bytes.to_bytes()) } else { Err(Fault::Refused(status)) }
     };
     let answer = answered.await;
     driver.abort();
@@ -244,7 +254,10 @@ impl Body for OutgoingBody {
     type Data = Bytes;
     type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         let this = &mut *self;
         if let Some(head) = this.head.take() {
             this.left_bytes -= head.len() as u64;
@@ -295,23 +308,81 @@ fn is_busy(answer: &Message) -> bool {
 
 /// The printer's own words, else the status.
 fn refusal(answer: &Message) -> String {
-    let message = answer.attribute(GroupTag::Operation, "status-message").and_then(|message| message.only()).and_then(Value::as_str);
+    let message = answer
+        .attribute(GroupTag::Operation, "status-message")
+        .and_then(|message| message.only())
+        .and_then(Value::as_str);
     match message {
         Some(text) => proto::ipp::clean(text, 200),
         None => answer.status().map_or_else(|| format!("status {:#06x}", answer.code), |status| status.to_string()),
     }
 }
 
-/// The certificates seen first, by address: SHA-256 in DATA/printers/<host>_<port>.
-struct Pins {
-    folder: PathBuf,
+/// TLS that trusts the certificate kept in `pin`, or keeps the one it sees there.
+fn pinned_tls(pin: PathBuf) -> Result<Arc<rustls::ClientConfig>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = PinnedPrinter { pin, algorithms: provider.signature_verification_algorithms };
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    tls.enable_sni = false; // printers are often addressed by number, and some stumble over it
+    Ok(Arc::new(tls))
 }
 
-impl Pins {
-    fn open(data: &Path) -> std::io::Result<Self> {
-        use std::os::unix::fs::DirBuilderExt;
-        let folder = data.join("printers");
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        Ok(Self { folder })
+/// Trust on first use. The signature over the handshake is verified as always: it proves that the printer has the key.
+#[derive(Debug)]
+struct PinnedPrinter {
+    /// SHA-256 of the certificate, as bytes.
+    pin: PathBuf,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for PinnedPrinter {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let seen = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, end_entity);
+        let kept = std::fs::read(&self.pin);
+        match kept {
+            Ok(kept) if kept == seen.as_ref() => Ok(ServerCertVerified::assertion()),
+            Ok(_) => {
+                tracing::error!(file = %self.pin.display(), "the printer shows another certificate than before; delete the file if it was replaced");
+                Err(rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                std::fs::write(&self.pin, seen).map_err(|error| rustls::Error::General(error.to_string()))?;
+                Ok(ServerCertVerified::assertion())
+            }
+            Err(error) => Err(rustls::Error::General(error.to_string())),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        self.algorithms.supported_schemes()
     }
 }
