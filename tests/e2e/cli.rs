@@ -51,8 +51,12 @@ fn every_sample_in_configs_is_a_good_site_file() {
 fn a_bad_site_file_exits_78_and_names_line_and_column() {
     let folder = Folder::new("check");
     let file = folder.0.join("site.yaml");
-    std::fs::write(&file, "site: {name: X, realm: x.example, time_zone: UTC}\nnetworks:\n  a: {vlna: 3}\n").expect("the file");
-    for args in [vec!["check", file.to_str().expect("UTF-8")], vec!["run", "--site", file.to_str().expect("UTF-8"), "--data", "/nonexistent/x"]] {
+    std::fs::write(&file, "site: {name: X, realm: x.example, time_zone: UTC}\nnetworks:\n  a: {vlna: 3}\n")
+        .expect("the file");
+    for args in [
+        vec!["check", file.to_str().expect("UTF-8")],
+        vec!["run", "--site", file.to_str().expect("UTF-8"), "--data", "/nonexistent/x"],
+    ] {
         let output = doorpost(&args);
         assert_eq!(output.status.code(), Some(78), "{args:?}");
         assert!(said(&output).contains("site.yaml:3:7: ") && said(&output).contains("vlna"), "{}", said(&output));
@@ -112,12 +116,18 @@ fn no_secret_is_written_where_it_can_be_read() {
     let device = daemon.cli(&["device", "add", "relay-street", "--profile", "shelly-gen2"]);
     let token = daemon.cli(&["print", "token", &id]);
     let code = daemon.claim_code.clone().expect("a claim code");
-    let (status, _) = post(&daemon, "/api/claim", &format!("{{\"code\":\"{code}\",\"password\":\"correct horse battery\"}}"), &[]);
+    let (status, _) =
+        post(&daemon, "/api/claim", &format!("{{\"code\":\"{code}\",\"password\":\"correct horse battery\"}}"), &[]);
     assert_eq!(status, 204);
     let log = daemon.log();
     let data = daemon.data.clone();
     let killed = daemon.kill();
-    for secret in [key.as_str(), device["password"].as_str().expect("text"), token["password"].as_str().expect("text"), "correct horse battery"] {
+    for secret in [
+        key.as_str(),
+        device["password"].as_str().expect("text"),
+        token["password"].as_str().expect("text"),
+        "correct horse battery",
+    ] {
         assert!(!log.contains(secret), "a secret is in the log");
         for file in std::fs::read_dir(&data).expect("the data folder").flatten().filter(|file| file.path().is_file()) {
             let bytes = std::fs::read(file.path()).expect("readable by us");
@@ -133,7 +143,10 @@ fn the_box_is_claimed_once_and_signed_in_to_with_its_password() {
     let daemon = Daemon::start("claim");
     let code = daemon.claim_code.clone().expect("a claim code");
     assert_eq!(curl(&daemon, &[], "/api/members").0, 401);
-    assert_eq!(post(&daemon, "/api/claim", r#"{"code":"aaaa-aaaa-aaaa-aaaa","password":"correct horse battery"}"#, &[]).0, 403);
+    assert_eq!(
+        post(&daemon, "/api/claim", r#"{"code":"aaaa-aaaa-aaaa-aaaa","password":"correct horse battery"}"#, &[]).0,
+        403
+    );
     assert_eq!(post(&daemon, "/api/claim", &format!(r#"{{"code":"{code}","password":"short"}}"#), &[]).0, 422);
     let jar = daemon.data.join("jar");
     let jar = jar.to_str().expect("UTF-8");
@@ -142,7 +155,10 @@ fn the_box_is_claimed_once_and_signed_in_to_with_its_password() {
     assert!(!daemon.data.join("claim-code").exists(), "the code is gone");
     assert_eq!(post(&daemon, "/api/claim", &claim, &[]).0, 409);
     let (status, body) = curl(&daemon, &["--cookie", jar], "/api/members");
-    assert_eq!((status, serde_json::from_str::<Value>(&body).expect("JSON")["members"].as_array().map(Vec::len)), (200, Some(0)));
+    assert_eq!(
+        (status, serde_json::from_str::<Value>(&body).expect("JSON")["members"].as_array().map(Vec::len)),
+        (200, Some(0))
+    );
     // A page of another site holds the cookie, not the right to use it.
     let cross = ["--cookie", jar, "--header", "sec-fetch-site: cross-site"];
     assert_eq!(post(&daemon, "/api/members", r#"{"name":"X","email":"x@y","plan":"flex"}"#, &cross).0, 403);

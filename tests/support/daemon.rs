@@ -229,7 +229,8 @@ impl Daemon {
 
     /// As [`Daemon::try_cli`] where refusal is a failure of the test.
     pub fn cli(&self, args: &[&str]) -> Value {
-        self.try_cli(args).unwrap_or_else(|(code, said)| panic!("doorpost {args:?} exited {code}: {said}\n{}", self.log()))
+        self.try_cli(args)
+            .unwrap_or_else(|(code, said)| panic!("doorpost {args:?} exited {code}: {said}\n{}", self.log()))
     }
 
     /// Adds a member and returns its id.
@@ -306,7 +307,8 @@ impl Drop for Daemon {
             eprintln!("--- log of the daemon ---\n{}", self.log());
         } else if !self.errors_expected {
             let log = self.log();
-            let errors: Vec<&str> = log.lines().filter(|line| line.contains(" ERROR ") || line.contains("panicked at")).collect();
+            let errors: Vec<&str> =
+                log.lines().filter(|line| line.contains(" ERROR ") || line.contains("panicked at")).collect();
             assert!(errors.is_empty(), "the daemon logged errors:\n{}", errors.join("\n"));
         }
     }
@@ -341,7 +343,10 @@ fn collect(stream: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<Strin
 fn read_listening(file: &Path) -> Listening {
     let value: Value = serde_json::from_slice(&fs::read(file).expect("listening.json")).expect("JSON");
     let address = |key: &str| {
-        value[key].as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("listening.json has no {key}: {value}"))
+        value[key]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_else(|| panic!("listening.json has no {key}: {value}"))
     };
     Listening {
         radius_auth: address("radius_auth"),

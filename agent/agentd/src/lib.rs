@@ -18,4 +18,3 @@ pub mod site_file;
 mod spool;
 mod upstream;
 mod web;
-

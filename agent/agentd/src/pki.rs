@@ -10,8 +10,8 @@
 //! CA, so devices that trust the CA notice nothing.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
 };
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
@@ -129,11 +129,15 @@ impl Authority<'_> {
             return Ok(());
         }
         let key = self.generate(name)?;
-        let mut params = self.params(&format!("{common_name} {}", realm.unwrap_or_default()).trim_end().to_owned(), CA_DAYS);
+        let mut params =
+            self.params(&format!("{common_name} {}", realm.unwrap_or_default()).trim_end().to_owned(), CA_DAYS);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.name_constraints = realm.map(|realm| NameConstraints {
-            permitted_subtrees: [realm, "local", "localhost"].iter().map(|name| GeneralSubtree::DnsName((*name).to_owned())).collect(),
+            permitted_subtrees: [realm, "local", "localhost"]
+                .iter()
+                .map(|name| GeneralSubtree::DnsName((*name).to_owned()))
+                .collect(),
             excluded_subtrees: Vec::new(),
         });
         let certificate = params.self_signed(&key).map_err(|error| self.error(name, &error))?;
@@ -168,7 +172,9 @@ impl Authority<'_> {
 
     fn is_current(&self, name: &str, hostname: &str) -> bool {
         let Ok((chain, _)) = self.load(name) else { return false };
-        let Some(Ok((_, certificate))) = chain.first().map(|der| x509_parser::parse_x509_certificate(der)) else { return false };
+        let Some(Ok((_, certificate))) = chain.first().map(|der| x509_parser::parse_x509_certificate(der)) else {
+            return false;
+        };
         let ends_at = certificate.validity().not_after.timestamp().saturating_mul(1_000);
         let is_ours = certificate.subject().iter_common_name().any(|cn| cn.as_str() == Ok(hostname));
         is_ours && ends_at - self.now.0 > RENEW_DAYS * DAY_MS
@@ -191,8 +197,11 @@ impl Authority<'_> {
 
     fn load(&self, name: &str) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), PkiError> {
         let pem = self.read(name, "pem")?;
-        let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().map_err(|error| self.error(name, &error))?;
-        let key = PrivateKeyDer::from_pem_slice(self.read(name, "key")?.as_bytes()).map_err(|error| self.error(name, &error))?;
+        let chain = CertificateDer::pem_slice_iter(pem.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| self.error(name, &error))?;
+        let key = PrivateKeyDer::from_pem_slice(self.read(name, "key")?.as_bytes())
+            .map_err(|error| self.error(name, &error))?;
         Ok((chain, key))
     }
 
@@ -228,5 +237,6 @@ impl Authority<'_> {
 
 /// The day of a moment, in UTC.
 fn date(ms: i64) -> time::OffsetDateTime {
-    time::OffsetDateTime::from_unix_timestamp(ms.div_euclid(DAY_MS) * (DAY_MS / 1_000)).unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
+    time::OffsetDateTime::from_unix_timestamp(ms.div_euclid(DAY_MS) * (DAY_MS / 1_000))
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
 }

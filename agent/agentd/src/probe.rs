@@ -33,8 +33,14 @@ pub async fn metrics(app: &App) -> String {
     let online = i64::try_from(app.wifi.online().await).unwrap_or(i64::MAX);
     registry.register("wifi_sessions", "Devices on the Wi-Fi now", ConstGauge::new(online));
     registry.register("refusals", "Refusals since the start", ConstCounter::new(app.shell.recorder.refused()));
-    registry.register("events_dropped", "Rows of history that could not be written", ConstCounter::new(app.shell.store.events_dropped()));
-    for (name, value) in app.wifi.counters().await.into_iter().chain(app.print.counters().await).chain(app.door.counters().await) {
+    registry.register(
+        "events_dropped",
+        "Rows of history that could not be written",
+        ConstCounter::new(app.shell.store.events_dropped()),
+    );
+    for (name, value) in
+        app.wifi.counters().await.into_iter().chain(app.print.counters().await).chain(app.door.counters().await)
+    {
         registry.register(name, "See docs/operator", ConstCounter::new(value));
     }
     let mut text = String::new();

@@ -66,7 +66,8 @@ async fn check_ledger(shell: &Shell) {
     for mismatch in mismatches {
         let id = EventId::generate(&mut host::OsEntropy);
         let sentence = "A print balance does not match the ledger's sum; run doorpost verify and tell support.";
-        let record = Record::new(id, shell.clock.now().stamp(), Noun::Print, Outcome::Warning, "ledger-mismatch", sentence);
+        let record =
+            Record::new(id, shell.clock.now().stamp(), Noun::Print, Outcome::Warning, "ledger-mismatch", sentence);
         shell.recorder.record(record.member(mismatch.member.parse().ok()));
     }
 }

@@ -46,7 +46,8 @@ fn failed(what: &str) -> impl FnOnce(std::io::Error) -> RunError + '_ {
 /// # Errors
 /// See [`RunError`].
 pub async fn run(site: &Path, data: &Path) -> Result<(), RunError> {
-    let SiteFile { model, listen, clock } = site_file::read(site).map_err(|faults| RunError::Configuration(faults.to_string()))?;
+    let SiteFile { model, listen, clock } =
+        site_file::read(site).map_err(|faults| RunError::Configuration(faults.to_string()))?;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed("the data folder cannot be made"))?;
     let trust = match clock {
         ClockTrust::Synced => host::clock::Trust::Kernel,
@@ -87,7 +88,11 @@ pub async fn run(site: &Path, data: &Path) -> Result<(), RunError> {
 
 fn open_store(data: &Path) -> Result<(Arc<Store>, policy::snapshot::Loaded), RunError> {
     let refuse = |error: store::StoreError| {
-        if error.is_configuration() { RunError::Configuration(error.to_string()) } else { RunError::Failed(error.to_string()) }
+        if error.is_configuration() {
+            RunError::Configuration(error.to_string())
+        } else {
+            RunError::Failed(error.to_string())
+        }
     };
     let key = SealingKey::open(data).map_err(refuse)?;
     let (store, loaded) = Store::open(data, key).map_err(refuse)?;
@@ -106,8 +111,12 @@ struct Sockets {
 
 impl Sockets {
     async fn bind(listen: &ListenAddresses) -> Result<Self, RunError> {
-        let udp = async |what: &str, at: SocketAddr| UdpSocket::bind(at).await.map_err(failed(&format!("{what} cannot listen on {at}")));
-        let tcp = async |what: &str, at: SocketAddr| TcpListener::bind(at).await.map_err(failed(&format!("{what} cannot listen on {at}")));
+        let udp = async |what: &str, at: SocketAddr| {
+            UdpSocket::bind(at).await.map_err(failed(&format!("{what} cannot listen on {at}")))
+        };
+        let tcp = async |what: &str, at: SocketAddr| {
+            TcpListener::bind(at).await.map_err(failed(&format!("{what} cannot listen on {at}")))
+        };
         Ok(Self {
             radius_auth: udp("RADIUS authentication", listen.radius_auth).await?,
             radius_acct: udp("RADIUS accounting", listen.radius_acct).await?,
@@ -144,7 +153,8 @@ async fn start(shell: &Shell, pki: &Pki, sockets: Sockets, claimed: bool) -> Res
     let refuse = |error: &dyn std::fmt::Display| RunError::Failed(error.to_string());
     let addresses = sockets.addresses();
     let (chain, key) = pki.eap_certificate();
-    let eap_tls = proto::eap::tls_config(chain, key, Arc::new(rustls::time_provider::DefaultTimeProvider)).map_err(|error| refuse(&error))?;
+    let eap_tls = proto::eap::tls_config(chain, key, Arc::new(rustls::time_provider::DefaultTimeProvider))
+        .map_err(|error| refuse(&error))?;
     let eap = Arc::new(EapSettings {
         tls: eap_tls,
         methods: vec![MethodKind::Peap, MethodKind::Ttls],
@@ -152,7 +162,8 @@ async fn start(shell: &Shell, pki: &Pki, sockets: Sockets, claimed: bool) -> Res
     });
     let tls = pki.device_facing_tls().map_err(|error| refuse(&error))?;
     let mqtt_tls = pki.infrastructure_tls().map_err(|error| refuse(&error))?;
-    let wifi = radius::spawn(shell.clone(), eap, sockets.radius_auth, sockets.radius_acct).await.map_err(failed("RADIUS"))?;
+    let wifi =
+        radius::spawn(shell.clone(), eap, sockets.radius_auth, sockets.radius_acct).await.map_err(failed("RADIUS"))?;
     let print = http::ipp::spawn(shell.clone(), sockets.ipp, Arc::clone(&tls)).await.map_err(failed("IPP"))?;
     let door = mqtt::spawn(shell.clone(), mqtt_tls, sockets.mqtt, sockets.mqtt_plain).await.map_err(failed("MQTT"))?;
     let claim = admin::Door::open(&shell.data, claimed).map_err(failed("the claim code cannot be written"))?;
@@ -204,7 +215,8 @@ async fn announce(shell: &Shell, app: &App, listening: &Path) {
 
 async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return std::future::pending().await; // without signals, only SIGKILL ends the daemon
     };
     tokio::select! {

@@ -227,7 +227,13 @@ mod tests {
 
     #[test]
     fn an_id_of_another_kind_or_length_is_refused() {
-        for text in ["", "mem_", "team_00000000000000000000000000", "mem_80000000000000000000000000", "mem_0000000000000000000000000u"] {
+        for text in [
+            "",
+            "mem_",
+            "team_00000000000000000000000000",
+            "mem_80000000000000000000000000",
+            "mem_0000000000000000000000000u",
+        ] {
             assert!(text.parse::<MemberId>().is_err(), "{text}");
         }
     }

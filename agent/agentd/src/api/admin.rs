@@ -81,7 +81,8 @@ impl Door {
             Ok(code) if code.trim().len() == 19 => code.trim().to_owned(),
             _ => {
                 let code = typeable(4, 4);
-                let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.file)?;
+                let mut file =
+                    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.file)?;
                 writeln!(file, "{code}")?;
                 file.sync_all()?;
                 code
@@ -106,7 +107,11 @@ impl Door {
 
     fn try_once(&self) -> Result<(), Problem> {
         self.tries.check().map_err(|_| {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", "Too many tries; wait a minute and try again.")
+            Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-tries",
+                "Too many tries; wait a minute and try again.",
+            )
         })
     }
 }
@@ -156,7 +161,9 @@ async fn status(app: AppState, caller: Caller) -> Json<Status> {
             members: snapshot.members.len(),
             online: app.wifi.online().await,
             events_dropped: app.shell.store.events_dropped(),
-            claim_code: (caller == Caller::Console).then(|| app.claim.code().map(|code| code.expose().clone())).flatten(),
+            claim_code: (caller == Caller::Console)
+                .then(|| app.claim.code().map(|code| code.expose().clone()))
+                .flatten(),
         })
     } else {
         None
@@ -228,7 +235,11 @@ pub struct Reset {
 #[utoipa::path(post, path = "/api/admin/reset", responses((status = 200, body = Reset)))]
 async fn reset(app: AppState, caller: Caller) -> Result<Json<Reset>, Problem> {
     if caller != Caller::Console {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "console-only", "This is done at the box: doorpost admin reset."));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "console-only",
+            "This is done at the box: doorpost admin reset.",
+        ));
     }
     app.shell.registrar.submit(policy::Actor::Console, Command::ResetAdmin).await?;
     app.sessions.end_all();

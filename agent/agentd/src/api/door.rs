@@ -15,7 +15,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use values::DeviceName;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(doors)).routes(routes!(open)).routes(routes!(devices, add_device)).routes(routes!(remove_device))
+    OpenApiRouter::new()
+        .routes(routes!(doors))
+        .routes(routes!(open))
+        .routes(routes!(devices, add_device))
+        .routes(routes!(remove_device))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -38,13 +42,19 @@ pub struct OpenFor {
 
 /// Open a door; answers once the relay has confirmed, refused or stayed silent.
 #[utoipa::path(post, path = "/api/doors/{door}/open", params(("door" = String, Path)), request_body = OpenFor, responses((status = 200, body = Opened), (status = 404, body = Problem)))]
-async fn open(app: AppState, Operator(actor): Operator, Path(door): Path<String>, body: Option<Json<OpenFor>>) -> Result<Json<Opened>, Problem> {
+async fn open(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(door): Path<String>,
+    body: Option<Json<OpenFor>>,
+) -> Result<Json<Opened>, Problem> {
     let unknown = || policy::Reason::NoSuchDoor { door: door.clone() };
     let name = door.parse().map_err(|_| unknown())?;
     if !app.shell.registrar.snapshot().site.doors.contains_key(&name) {
         return Err(unknown().into());
     }
-    let member = body.and_then(|Json(body)| body.member).map(|member| super::people::find(&app, &member)).transpose()?;
+    let member =
+        body.and_then(|Json(body)| body.member).map(|member| super::people::find(&app, &member)).transpose()?;
     Ok(Json(app.door.open(name, actor, member).await))
 }
 
@@ -100,18 +110,32 @@ pub struct DeviceCredential {
 
 /// Give a device its credential.
 #[utoipa::path(post, path = "/api/devices", request_body = NewDevice, responses((status = 201, body = DeviceCredential), (status = 409, body = Problem), (status = 422, body = Problem)))]
-async fn add_device(app: AppState, Operator(actor): Operator, Json(new): Json<NewDevice>) -> Result<(StatusCode, Json<DeviceCredential>), Problem> {
-    let name: DeviceName = new.name.parse().map_err(|_| Problem::invalid("The device's name", "1 to 63 lower-case letters, digits and inner hyphens"))?;
+async fn add_device(
+    app: AppState,
+    Operator(actor): Operator,
+    Json(new): Json<NewDevice>,
+) -> Result<(StatusCode, Json<DeviceCredential>), Problem> {
+    let name: DeviceName = new
+        .name
+        .parse()
+        .map_err(|_| Problem::invalid("The device's name", "1 to 63 lower-case letters, digits and inner hyphens"))?;
     let profile = new.profile.parse().map_err(|_| Problem::invalid("The profile", "shelly-gen2 or reader"))?;
     let password = typeable(5, 6);
     let password_sha256 = Sha256::digest(password.as_bytes()).into();
     app.shell.registrar.submit(actor, Command::AddDevice { name: name.clone(), profile, password_sha256 }).await?;
-    Ok((StatusCode::CREATED, Json(DeviceCredential { client_id: name.to_string(), username: name.to_string(), password })))
+    Ok((
+        StatusCode::CREATED,
+        Json(DeviceCredential { client_id: name.to_string(), username: name.to_string(), password }),
+    ))
 }
 
 /// Take a device's credential away; it is disconnected at once.
 #[utoipa::path(delete, path = "/api/devices/{device}", params(("device" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
-async fn remove_device(app: AppState, Operator(actor): Operator, Path(device): Path<String>) -> Result<StatusCode, Problem> {
+async fn remove_device(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(device): Path<String>,
+) -> Result<StatusCode, Problem> {
     let name = device.parse().map_err(|_| policy::Reason::UnknownDevice { device: device.clone() })?;
     app.shell.registrar.submit(actor, Command::RemoveDevice { name }).await?;
     Ok(StatusCode::NO_CONTENT)

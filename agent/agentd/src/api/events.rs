@@ -149,7 +149,11 @@ async fn list(app: AppState, _operator: Operator, Query(asked): Query<ListQuery>
 
 /// History as it happens, as server-sent events named `record`; `Last-Event-ID` resumes.
 #[utoipa::path(get, path = "/api/events/stream", responses((status = 200, content_type = "text/event-stream", body = RecordView)))]
-async fn watch(app: AppState, _operator: Operator, headers: HeaderMap) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+async fn watch(
+    app: AppState,
+    _operator: Operator,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let live = app.shell.recorder.subscribe(); // before the query, so nothing falls between the two
     let missed = match headers.get("last-event-id").and_then(|id| id.to_str().ok()) {
         None => Vec::new(),
@@ -168,7 +172,9 @@ async fn watch(app: AppState, _operator: Operator, headers: HeaderMap) -> Result
     let live = stream::unfold((live, app), |(mut live, app)| async move {
         match live.recv().await {
             Ok(record) => Some((Ok(event(&app, &record)), (live, app))),
-            Err(RecvError::Lagged(count)) => Some((Ok(Event::default().event("lagged").data(count.to_string())), (live, app))),
+            Err(RecvError::Lagged(count)) => {
+                Some((Ok(Event::default().event("lagged").data(count.to_string())), (live, app)))
+            }
             Err(RecvError::Closed) => None,
         }
     });

@@ -120,7 +120,8 @@ pub async fn browser(State(app): State<Arc<App>>, mut request: Request, next: Ne
     if let Err(problem) = check_origin(request.method(), request.headers()) {
         return problem.into_response();
     }
-    let caller = if app.sessions.is_live(request.headers(), app.shell.clock.mono()) { Caller::Admin } else { Caller::Nobody };
+    let caller =
+        if app.sessions.is_live(request.headers(), app.shell.clock.mono()) { Caller::Admin } else { Caller::Nobody };
     request.extensions_mut().insert(caller);
     next.run(request).await
 }

@@ -9,8 +9,8 @@ pub mod people;
 pub mod print;
 pub mod problem;
 pub mod site;
-pub mod wifi;
 pub mod why;
+pub mod wifi;
 
 pub use guard::Operator;
 pub use problem::Problem;

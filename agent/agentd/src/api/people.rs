@@ -90,7 +90,9 @@ pub struct Members {
 
 fn credential_view(credential: &Credential) -> CredentialView {
     let username = match &credential.kind {
-        CredentialKind::WifiKey { username, .. } | CredentialKind::PrintToken { username, .. } => Some(username.clone()),
+        CredentialKind::WifiKey { username, .. } | CredentialKind::PrintToken { username, .. } => {
+            Some(username.clone())
+        }
         CredentialKind::Badge { .. } => None,
     };
     CredentialView {
@@ -103,9 +105,16 @@ fn credential_view(credential: &Credential) -> CredentialView {
     }
 }
 
-fn member_view(snapshot: &Snapshot, member: &Member, credentials: Vec<CredentialView>, online: usize, now: Now) -> MemberView {
+fn member_view(
+    snapshot: &Snapshot,
+    member: &Member,
+    credentials: Vec<CredentialView>,
+    online: usize,
+    now: Now,
+) -> MemberView {
     let account = policy::print::account(snapshot, member.id, now);
-    let included = snapshot.plan_of(member).and_then(|plan| plan.print.as_ref()).map_or(0, |print| print.included_pages);
+    let included =
+        snapshot.plan_of(member).and_then(|plan| plan.print.as_ref()).map_or(0, |print| print.included_pages);
     let (state, since) = match member.status {
         MemberStatus::Active => ("active", None),
         MemberStatus::Suspended { since } => ("suspended", Some(since.0)),
@@ -185,7 +194,11 @@ pub struct NewMember {
 
 /// Add a member.
 #[utoipa::path(post, path = "/api/members", request_body = NewMember, responses((status = 201, body = MemberView), (status = 409, body = Problem), (status = 422, body = Problem)))]
-async fn add(app: AppState, Operator(actor): Operator, Json(new): Json<NewMember>) -> Result<(StatusCode, Json<MemberView>), Problem> {
+async fn add(
+    app: AppState,
+    Operator(actor): Operator,
+    Json(new): Json<NewMember>,
+) -> Result<(StatusCode, Json<MemberView>), Problem> {
     let plan = new.plan.parse().map_err(|_| policy::Reason::UnknownPlan { plan: new.plan.clone() })?;
     let command = Command::AddMember {
         name: Pii(new.name),
@@ -209,7 +222,12 @@ async fn show(app: AppState, _operator: Operator, Path(member): Path<String>) ->
 }
 
 /// Submits a command about one member and shows the member after it.
-async fn change(app: &App, actor: policy::Actor, member: &str, command: impl FnOnce(MemberId) -> Command) -> Result<Json<MemberView>, Problem> {
+async fn change(
+    app: &App,
+    actor: policy::Actor,
+    member: &str,
+    command: impl FnOnce(MemberId) -> Command,
+) -> Result<Json<MemberView>, Problem> {
     let id = find(app, member)?;
     app.shell.registrar.submit(actor, command(id)).await?;
     Ok(Json(view(app, id).await?))
@@ -217,19 +235,31 @@ async fn change(app: &App, actor: policy::Actor, member: &str, command: impl FnO
 
 /// Shut a member out of Wi-Fi, printing and doors until resumed.
 #[utoipa::path(post, path = "/api/members/{member}/suspend", params(("member" = String, Path)), responses((status = 200, body = MemberView), (status = 409, body = Problem)))]
-async fn suspend(app: AppState, Operator(actor): Operator, Path(member): Path<String>) -> Result<Json<MemberView>, Problem> {
+async fn suspend(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(member): Path<String>,
+) -> Result<Json<MemberView>, Problem> {
     change(&app, actor, &member, |member| Command::SuspendMember { member }).await
 }
 
 /// Let a suspended member in again.
 #[utoipa::path(post, path = "/api/members/{member}/resume", params(("member" = String, Path)), responses((status = 200, body = MemberView), (status = 409, body = Problem)))]
-async fn resume(app: AppState, Operator(actor): Operator, Path(member): Path<String>) -> Result<Json<MemberView>, Problem> {
+async fn resume(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(member): Path<String>,
+) -> Result<Json<MemberView>, Problem> {
     change(&app, actor, &member, |member| Command::ResumeMember { member }).await
 }
 
 /// End a membership for good.
 #[utoipa::path(post, path = "/api/members/{member}/end", params(("member" = String, Path)), responses((status = 200, body = MemberView), (status = 409, body = Problem)))]
-async fn end(app: AppState, Operator(actor): Operator, Path(member): Path<String>) -> Result<Json<MemberView>, Problem> {
+async fn end(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(member): Path<String>,
+) -> Result<Json<MemberView>, Problem> {
     change(&app, actor, &member, |member| Command::EndMember { member }).await
 }
 
@@ -279,14 +309,24 @@ fn checked_label(label: Option<String>, fallback: &str) -> Result<Pii<String>, P
 
 /// Issue a Wi-Fi key for one device. The key is shown in this answer only.
 #[utoipa::path(post, path = "/api/members/{member}/wifi-keys", params(("member" = String, Path)), request_body = NewWifiKey, responses((status = 201, body = Issued), (status = 409, body = Problem)))]
-async fn issue_wifi_key(app: AppState, Operator(actor): Operator, Path(member): Path<String>, Json(new): Json<NewWifiKey>) -> Result<(StatusCode, Json<Issued>), Problem> {
+async fn issue_wifi_key(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(member): Path<String>,
+    Json(new): Json<NewWifiKey>,
+) -> Result<(StatusCode, Json<Issued>), Problem> {
     let member = find(&app, &member)?;
     let label = checked_label(new.label, "device")?;
     let password = match new.password {
         None => typeable(4, 5),
         Some(password) => {
-            if !(KEY_MIN_CHARS..=KEY_MAX_CHARS).contains(&password.chars().count()) || password.chars().any(char::is_control) {
-                return Err(Problem::invalid("The Wi-Fi key", &format!("{KEY_MIN_CHARS} to {KEY_MAX_CHARS} characters")));
+            if !(KEY_MIN_CHARS..=KEY_MAX_CHARS).contains(&password.chars().count())
+                || password.chars().any(char::is_control)
+            {
+                return Err(Problem::invalid(
+                    "The Wi-Fi key",
+                    &format!("{KEY_MIN_CHARS} to {KEY_MAX_CHARS} characters"),
+                ));
             }
             password
         }
@@ -306,7 +346,12 @@ pub struct NewBadge {
 
 /// Add a badge by its UID.
 #[utoipa::path(post, path = "/api/members/{member}/badges", params(("member" = String, Path)), request_body = NewBadge, responses((status = 201, body = Issued), (status = 409, body = Problem), (status = 422, body = Problem)))]
-async fn add_badge(app: AppState, Operator(actor): Operator, Path(member): Path<String>, Json(new): Json<NewBadge>) -> Result<(StatusCode, Json<Issued>), Problem> {
+async fn add_badge(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(member): Path<String>,
+    Json(new): Json<NewBadge>,
+) -> Result<(StatusCode, Json<Issued>), Problem> {
     let member = find(&app, &member)?;
     let label = checked_label(new.label, "badge")?;
     let committed = app.shell.registrar.submit(actor, Command::AddBadge { member, uid: Pii(new.uid), label }).await?;
@@ -315,14 +360,24 @@ async fn add_badge(app: AppState, Operator(actor): Operator, Path(member): Path<
 
 /// Issue a user name and token for printing from a device that cannot use the Wi-Fi key.
 #[utoipa::path(post, path = "/api/members/{member}/print-token", params(("member" = String, Path)), responses((status = 201, body = Issued), (status = 409, body = Problem)))]
-async fn issue_print_token(app: AppState, Operator(actor): Operator, Path(member): Path<String>) -> Result<(StatusCode, Json<Issued>), Problem> {
+async fn issue_print_token(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(member): Path<String>,
+) -> Result<(StatusCode, Json<Issued>), Problem> {
     let member = find(&app, &member)?;
     let password = typeable(5, 6);
     let sha256 = Sha256::digest(password.as_bytes()).into();
     let committed = app.shell.registrar.submit(actor, Command::IssuePrintToken { member, sha256 }).await?;
     let mut issued = issued(&committed.changes, "", Some(password))?;
     let realm = &committed.snapshot.site.site.realm;
-    issued.uris = committed.snapshot.site.printers.keys().map(|name| format!("ipps://doorpost.{realm}/ipp/print/{name}")).collect();
+    issued.uris = committed
+        .snapshot
+        .site
+        .printers
+        .keys()
+        .map(|name| format!("ipps://doorpost.{realm}/ipp/print/{name}"))
+        .collect();
     Ok((StatusCode::CREATED, Json(issued)))
 }
 
@@ -334,13 +389,22 @@ pub struct PrintCredit {
 
 /// Add print credit; held jobs that it pays for are released.
 #[utoipa::path(post, path = "/api/members/{member}/print-credit", params(("member" = String, Path)), request_body = PrintCredit, responses((status = 200, body = MemberView), (status = 422, body = Problem)))]
-async fn credit_print(app: AppState, Operator(actor): Operator, Path(member): Path<String>, Json(credit): Json<PrintCredit>) -> Result<Json<MemberView>, Problem> {
+async fn credit_print(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(member): Path<String>,
+    Json(credit): Json<PrintCredit>,
+) -> Result<Json<MemberView>, Problem> {
     change(&app, actor, &member, |member| Command::CreditPrint { member, amount_minor: credit.amount_minor }).await
 }
 
 /// Revoke one credential, now.
 #[utoipa::path(post, path = "/api/credentials/{credential}/revoke", params(("credential" = String, Path)), responses((status = 200, body = CredentialView), (status = 404, body = Problem), (status = 409, body = Problem)))]
-async fn revoke(app: AppState, Operator(actor): Operator, Path(credential): Path<String>) -> Result<Json<CredentialView>, Problem> {
+async fn revoke(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(credential): Path<String>,
+) -> Result<Json<CredentialView>, Problem> {
     let id: CredentialId = credential.parse().map_err(|_| policy::Reason::UnknownCredential)?;
     let committed = app.shell.registrar.submit(actor, Command::RevokeCredential { credential: id }).await?;
     let credential = committed.snapshot.credentials.get(&id).ok_or(policy::Reason::UnknownCredential)?;

@@ -57,6 +57,11 @@ pub struct SettlePages {
 
 /// Settle a job that needs checking.
 #[utoipa::path(post, path = "/api/print/jobs/{job}/settle", params(("job" = String, Path)), request_body = SettlePages, responses((status = 200, body = JobView), (status = 404, body = Problem), (status = 409, body = Problem)))]
-async fn settle(app: AppState, _operator: Operator, Path(job): Path<String>, Json(settle): Json<SettlePages>) -> Result<Json<JobView>, Problem> {
+async fn settle(
+    app: AppState,
+    _operator: Operator,
+    Path(job): Path<String>,
+    Json(settle): Json<SettlePages>,
+) -> Result<Json<JobView>, Problem> {
     Ok(Json(app.print.settle(id(&job)?, settle.pages).await?))
 }

@@ -62,22 +62,42 @@ async fn show(app: AppState, _operator: Operator) -> Json<SiteView> {
         time_zone: model.site.time_zone.iana_name().unwrap_or("UTC").to_owned(),
         currency: model.site.currency.clone(),
         generation: model.generation,
-        plans: model.plans.values().map(|plan| Titled { name: plan.name.to_string(), title: plan.title.clone() }).collect(),
+        plans: model
+            .plans
+            .values()
+            .map(|plan| Titled { name: plan.name.to_string(), title: plan.title.clone() })
+            .collect(),
         networks: model
             .networks
             .values()
-            .map(|network| NetworkView { name: network.name.to_string(), vlan: network.vlan, team: network.team.clone() })
+            .map(|network| NetworkView {
+                name: network.name.to_string(),
+                vlan: network.vlan,
+                team: network.team.clone(),
+            })
             .collect(),
         access_points: model
             .access_points
             .values()
-            .map(|point| AccessPointView { name: point.name.to_string(), address: point.address.to_string(), coa_port: point.coa_port })
+            .map(|point| AccessPointView {
+                name: point.name.to_string(),
+                address: point.address.to_string(),
+                coa_port: point.coa_port,
+            })
             .collect(),
         printers: model
             .printers
             .values()
-            .map(|printer| PrinterView { name: printer.name.to_string(), title: printer.title.clone(), upstream: printer.upstream.clone() })
+            .map(|printer| PrinterView {
+                name: printer.name.to_string(),
+                title: printer.title.clone(),
+                upstream: printer.upstream.clone(),
+            })
             .collect(),
-        doors: model.doors.values().map(|door| Titled { name: door.name.to_string(), title: door.title.clone() }).collect(),
+        doors: model
+            .doors
+            .values()
+            .map(|door| Titled { name: door.name.to_string(), title: door.title.clone() })
+            .collect(),
     })
 }

@@ -57,15 +57,33 @@ async fn why(app: AppState, _operator: Operator, Query(asked): Query<WhyQuery>) 
         Noun::Door => {
             let doors = &app.shell.registrar.snapshot().site.doors;
             let door = match &asked.name {
-                Some(name) => doors.keys().find(|door| door.as_str() == name).cloned().ok_or_else(|| Reason::NoSuchDoor { door: name.clone() })?,
-                None => doors.keys().next().cloned().ok_or_else(|| Problem::invalid("The door", "a door of the site file"))?,
+                Some(name) => doors
+                    .keys()
+                    .find(|door| door.as_str() == name)
+                    .cloned()
+                    .ok_or_else(|| Reason::NoSuchDoor { door: name.clone() })?,
+                None => doors
+                    .keys()
+                    .next()
+                    .cloned()
+                    .ok_or_else(|| Problem::invalid("The door", "a door of the site file"))?,
             };
             app.door.would_open(member, door).await
         }
-        Noun::People | Noun::Device | Noun::Site | Noun::Admin => return Err(Problem::invalid("The noun", "wifi, print or door")),
+        Noun::People | Noun::Device | Noun::Site | Noun::Admin => {
+            return Err(Problem::invalid("The noun", "wifi, print or door"));
+        }
     };
-    let mut filter = EventFilter { member: Some(member), noun: Some(noun), place: asked.name.clone(), limit: PAST_MAX, ..EventFilter::default() };
-    filter.before = asked.at.map(|at| store::Cursor { at: Timestamp(at.saturating_add(1)), id: values::EventId::from_random([0; 16]) });
+    let mut filter = EventFilter {
+        member: Some(member),
+        noun: Some(noun),
+        place: asked.name.clone(),
+        limit: PAST_MAX,
+        ..EventFilter::default()
+    };
+    filter.before = asked
+        .at
+        .map(|at| store::Cursor { at: Timestamp(at.saturating_add(1)), id: values::EventId::from_random([0; 16]) });
     let past = query(&app.0, filter).await?;
     Ok(Json(Why { past: past.iter().map(|record| record_view(&app, record)).collect(), now: spoken(verdict) }))
 }

@@ -23,7 +23,8 @@ pub async fn open(data: &Path, method: Method, path: &str, body: Option<Value>) 
         sentence: format!("the box is not running: {}: {error}", socket.display()),
     };
     let stream = UnixStream::connect(&socket).await.map_err(|error| not_running(&error))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| not_running(&error))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| not_running(&error))?;
     tokio::spawn(connection);
     let bytes = body.map(|body| body.to_string()).unwrap_or_default();
     let request = Request::builder()
@@ -57,7 +58,8 @@ async fn read(response: Response<Incoming>) -> Result<Value, Failure> {
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_slice(&bytes).or_else(|_| Ok(serde_json::json!({ "detail": String::from_utf8_lossy(&bytes).trim() })))
+    serde_json::from_slice(&bytes)
+        .or_else(|_| Ok(serde_json::json!({ "detail": String::from_utf8_lossy(&bytes).trim() })))
 }
 
 /// A path segment or query value with everything but letters, digits and `-._~` escaped (RFC 3986 2.3).

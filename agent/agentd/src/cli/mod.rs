@@ -24,9 +24,16 @@ const DATA_DEFAULT: &str = "/var/lib/doorpost";
 /// How a command failed.
 pub enum Failure {
     /// A sentence for standard error; exit 1. With `--json` the problem document goes to standard output too.
-    Refused { sentence: String, problem: Option<serde_json::Value> },
-    NotRunning { sentence: String },
-    Configuration { sentence: String },
+    Refused {
+        sentence: String,
+        problem: Option<serde_json::Value>,
+    },
+    NotRunning {
+        sentence: String,
+    },
+    Configuration {
+        sentence: String,
+    },
 }
 
 impl Failure {
@@ -66,12 +73,19 @@ fn execute(command: Command, data: PathBuf, json: bool) -> Result<(), Failure> {
     match command {
         Command::Run { site } => daemon(site, data),
         Command::Check { file } => {
-            let site = crate::site_file::read(&file).map_err(|faults| Failure::Configuration { sentence: faults.to_string() })?;
+            let site = crate::site_file::read(&file)
+                .map_err(|faults| Failure::Configuration { sentence: faults.to_string() })?;
             let model = &site.model;
             if json {
-                say(&serde_json::json!({"ok": true, "plans": model.plans.len(), "doors": model.doors.len()}).to_string());
+                say(&serde_json::json!({"ok": true, "plans": model.plans.len(), "doors": model.doors.len()})
+                    .to_string());
             } else {
-                say(&format!("{} is a good site file: {} plans, {} doors.", file.display(), model.plans.len(), model.doors.len()));
+                say(&format!(
+                    "{} is a good site file: {} plans, {} doors.",
+                    file.display(),
+                    model.plans.len(),
+                    model.doors.len()
+                ));
             }
             Ok(())
         }
@@ -84,7 +98,9 @@ fn execute(command: Command, data: PathBuf, json: bool) -> Result<(), Failure> {
         }
         Command::Man => {
             let mut out = Vec::new();
-            clap_mangen::Man::new(Args::command()).render(&mut out).map_err(|error| Failure::refused(error.to_string()))?;
+            clap_mangen::Man::new(Args::command())
+                .render(&mut out)
+                .map_err(|error| Failure::refused(error.to_string()))?;
             say(String::from_utf8_lossy(&out).trim_end());
             Ok(())
         }
@@ -135,7 +151,8 @@ fn verify(data: &std::path::Path, json: bool) -> Result<(), Failure> {
         say(&serde_json::json!({
             "good": report.is_good(), "core_rows": report.core_rows, "event_rows": report.event_rows,
             "ledger_rows": report.ledger_rows, "findings": findings,
-        }).to_string());
+        })
+        .to_string());
     } else {
         say(&report.to_string());
     }

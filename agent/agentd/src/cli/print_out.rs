@@ -12,7 +12,10 @@ fn text(value: &Value) -> String {
 
 fn time(value: &Value) -> String {
     let at = value.as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    at.map_or_else(|| "-".to_owned(), |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string())
+    at.map_or_else(
+        || "-".to_owned(),
+        |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
 }
 
 fn money(value: &Value) -> String {
@@ -87,7 +90,11 @@ pub fn members(value: &Value) -> String {
             ]
         })
         .collect();
-    table(&["ID", "NAME", "PLAN", "TEAM", "STATUS", "ONLINE"], rows, "No members yet; add one with doorpost member add.")
+    table(
+        &["ID", "NAME", "PLAN", "TEAM", "STATUS", "ONLINE"],
+        rows,
+        "No members yet; add one with doorpost member add.",
+    )
 }
 
 pub fn issued(value: &Value) -> String {
@@ -163,7 +170,13 @@ pub fn doors(value: &Value) -> String {
         .map(|door| {
             let relay = &door["relay"];
             let state = if relay["connected"] == true { "connected" } else { "absent" };
-            vec![text(&door["name"]), text(&door["title"]), text(&relay["device"]), state.to_owned(), text(&door["last"]["sentence"])]
+            vec![
+                text(&door["name"]),
+                text(&door["title"]),
+                text(&relay["device"]),
+                state.to_owned(),
+                text(&door["last"]["sentence"]),
+            ]
         })
         .collect();
     table(&["DOOR", "TITLE", "RELAY", "STATE", "LAST"], rows, "The site file has no doors.")
@@ -216,7 +229,13 @@ pub fn status(value: &Value) -> String {
 pub fn event(value: &Value) -> String {
     let place = value["place"].as_str().map(|place| format!(" at {place}")).unwrap_or_default();
     let who = value["member_name"].as_str().map(|name| format!(" {name}:")).unwrap_or_default();
-    format!("{}  {:<7} {}{place}{who} {}", time(&value["at"]), text(&value["outcome"]), text(&value["noun"]), text(&value["sentence"]))
+    format!(
+        "{}  {:<7} {}{place}{who} {}",
+        time(&value["at"]),
+        text(&value["outcome"]),
+        text(&value["noun"]),
+        text(&value["sentence"])
+    )
 }
 
 pub fn events(value: &Value) -> String {

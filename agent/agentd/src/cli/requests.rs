@@ -53,7 +53,13 @@ pub async fn perform(command: Command, data: &Path, as_json: bool) -> Result<(),
             }
             get(path, print_out::why)
         }
-        Command::Run { .. } | Command::Check { .. } | Command::Verify | Command::Completions { .. } | Command::Man | Command::Openapi | Command::Count => {
+        Command::Run { .. }
+        | Command::Check { .. }
+        | Command::Verify
+        | Command::Completions { .. }
+        | Command::Man
+        | Command::Openapi
+        | Command::Count => {
             return Err(Failure::refused("this command does not need the box"));
         }
     };
@@ -73,7 +79,9 @@ fn show(answer: &Value, as_json: bool, show: fn(&Value) -> String) {
 }
 
 fn member_ask(command: Member) -> Ask {
-    let act = |member: &str, verb: &str| post(format!("/api/members/{}/{verb}", escape(member)), json!({}), print_out::member);
+    let act = |member: &str, verb: &str| {
+        post(format!("/api/members/{}/{verb}", escape(member)), json!({}), print_out::member)
+    };
     match command {
         Member::Add { name, email, plan, team } => {
             post("/api/members", json!({"name": name, "email": email, "plan": plan, "team": team}), print_out::member)
@@ -90,19 +98,27 @@ fn wifi_ask(command: Wifi) -> Result<Ask, Failure> {
     Ok(match command {
         Wifi::Issue { member, label, password_stdin } => {
             let password = if password_stdin { Some(stdin_line()?) } else { None };
-            post(format!("/api/members/{}/wifi-keys", escape(&member)), json!({"label": label, "password": password}), print_out::issued)
+            post(
+                format!("/api/members/{}/wifi-keys", escape(&member)),
+                json!({"label": label, "password": password}),
+                print_out::issued,
+            )
         }
         Wifi::Revoke { credential } => revoke(&credential),
         Wifi::Sessions => get("/api/wifi/sessions", print_out::sessions),
-        Wifi::Kick { session } => post(format!("/api/wifi/sessions/{}/kick", escape(&session)), json!({}), print_out::pretty),
+        Wifi::Kick { session } => {
+            post(format!("/api/wifi/sessions/{}/kick", escape(&session)), json!({}), print_out::pretty)
+        }
     })
 }
 
 fn badge_ask(command: Badge) -> Ask {
     match command {
-        Badge::Add { member, uid, label } => {
-            post(format!("/api/members/{}/badges", escape(&member)), json!({"uid": uid, "label": label}), print_out::issued)
-        }
+        Badge::Add { member, uid, label } => post(
+            format!("/api/members/{}/badges", escape(&member)),
+            json!({"uid": uid, "label": label}),
+            print_out::issued,
+        ),
         Badge::Revoke { credential } => revoke(&credential),
         Badge::List => get("/api/members", print_out::badges),
     }
@@ -113,7 +129,9 @@ async fn badges(data: &Path, as_json: bool) -> Result<(), Failure> {
     let members = json(data, Method::GET, "/api/members", None).await?;
     let mut badges = Vec::new();
     for member in members["members"].as_array().into_iter().flatten() {
-        for credential in member["credentials"].as_array().into_iter().flatten().filter(|credential| credential["kind"] == "badge") {
+        for credential in
+            member["credentials"].as_array().into_iter().flatten().filter(|credential| credential["kind"] == "badge")
+        {
             let mut badge = credential.clone();
             badge["member_id"] = member["id"].clone();
             badge["member_name"] = member["name"].clone();
@@ -129,7 +147,9 @@ fn revoke(credential: &str) -> Ask {
 }
 
 fn print_ask(command: Print) -> Result<Ask, Failure> {
-    let job = |job: &str, verb: &str, body: Value| post(format!("/api/print/jobs/{}/{verb}", escape(job)), body, print_out::job);
+    let job = |job: &str, verb: &str, body: Value| {
+        post(format!("/api/print/jobs/{}/{verb}", escape(job)), body, print_out::job)
+    };
     Ok(match command {
         Print::Jobs => get("/api/print/jobs", print_out::jobs),
         Print::Release { job: id } => job(&id, "release", json!({})),
@@ -140,24 +160,33 @@ fn print_ask(command: Print) -> Result<Ask, Failure> {
             json!({"amount_minor": minor(&amount)?}),
             print_out::member,
         ),
-        Print::Token { member } => post(format!("/api/members/{}/print-token", escape(&member)), json!({}), print_out::issued),
+        Print::Token { member } => {
+            post(format!("/api/members/{}/print-token", escape(&member)), json!({}), print_out::issued)
+        }
     })
 }
 
 fn door_ask(command: Door) -> Ask {
     match command {
         Door::List => get("/api/doors", print_out::doors),
-        Door::Open { door, member } => post(format!("/api/doors/{}/open", escape(&door)), json!({ "member": member }), print_out::opened),
+        Door::Open { door, member } => {
+            post(format!("/api/doors/{}/open", escape(&door)), json!({ "member": member }), print_out::opened)
+        }
     }
 }
 
 fn device_ask(command: Device) -> Ask {
     match command {
-        Device::Add { name, profile } => post("/api/devices", json!({"name": name, "profile": profile}), print_out::device_credential),
-        Device::List => get("/api/devices", print_out::devices),
-        Device::Remove { name } => {
-            Ask { method: Method::DELETE, path: format!("/api/devices/{}", escape(&name)), body: None, show: print_out::pretty }
+        Device::Add { name, profile } => {
+            post("/api/devices", json!({"name": name, "profile": profile}), print_out::device_credential)
         }
+        Device::List => get("/api/devices", print_out::devices),
+        Device::Remove { name } => Ask {
+            method: Method::DELETE,
+            path: format!("/api/devices/{}", escape(&name)),
+            body: None,
+            show: print_out::pretty,
+        },
     }
 }
 
@@ -173,7 +202,9 @@ async fn events(data: &Path, follow: bool, member: Option<String>, limit: u32, a
     }
     let wanted = match &member {
         None => None,
-        Some(member) => Some(json(data, Method::GET, &format!("/api/members/{}", escape(member)), None).await?["id"].clone()),
+        Some(member) => {
+            Some(json(data, Method::GET, &format!("/api/members/{}", escape(member)), None).await?["id"].clone())
+        }
     };
     let mut body = open(data, Method::GET, "/api/events/stream", None).await?.into_body();
     let mut text = String::new();
@@ -222,7 +253,9 @@ fn moment(text: &str) -> Result<i64, Failure> {
     if let Ok(ms) = text.parse() {
         return Ok(ms);
     }
-    let at: jiff::Timestamp = text.parse().map_err(|_| Failure::refused(format!("`{text}` is not a moment: expected 2026-11-21T08:02:00Z")))?;
+    let at: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| Failure::refused(format!("`{text}` is not a moment: expected 2026-11-21T08:02:00Z")))?;
     Ok(at.as_millisecond())
 }
 
@@ -232,7 +265,17 @@ mod tests {
 
     #[test]
     fn amounts_are_read_as_people_write_them() {
-        for (text, expected) in [("5", Some(500)), ("5.5", Some(550)), ("0.05", Some(5)), ("-1.50", Some(-150)), ("1.234", None), ("x", None), ("", None), (".5", None), ("1e3", None)] {
+        for (text, expected) in [
+            ("5", Some(500)),
+            ("5.5", Some(550)),
+            ("0.05", Some(5)),
+            ("-1.50", Some(-150)),
+            ("1.234", None),
+            ("x", None),
+            ("", None),
+            (".5", None),
+            ("1e3", None),
+        ] {
             assert_eq!(minor(text).ok(), expected, "{text}");
         }
     }

@@ -70,10 +70,8 @@ impl std::error::Error for Faults {}
 /// # Errors
 /// All faults found: those of the YAML's shape end the reading at the first, those of meaning are collected.
 pub fn read(file: &Path) -> Result<SiteFile, Faults> {
-    let unreadable = |message: String| Faults {
-        file: file.to_owned(),
-        faults: vec![Fault { line: 0, column: 0, message }],
-    };
+    let unreadable =
+        |message: String| Faults { file: file.to_owned(), faults: vec![Fault { line: 0, column: 0, message }] };
     let size = std::fs::metadata(file).map_err(|error| unreadable(format!("cannot be read: {error}")))?.len();
     if size > FILE_MAX_BYTES {
         return Err(unreadable(format!("has {size} bytes; expected at most {FILE_MAX_BYTES}")));

@@ -31,8 +31,10 @@ pub(super) fn build(yaml: SiteYaml, folder: &Path) -> Result<SiteFile, Vec<Fault
     let mut check = Check { faults: Vec::new() };
     let site = check.site(&yaml.site);
     let listen = check.listen(&yaml.listen);
-    let schedules: BTreeMap<ScheduleName, Schedule> = check.section(yaml.schedules, |check, name, yaml| check.schedule(name, yaml));
-    let networks: BTreeMap<NetworkName, Network> = check.section(yaml.networks, |check, name, yaml| check.network(name, yaml));
+    let schedules: BTreeMap<ScheduleName, Schedule> =
+        check.section(yaml.schedules, |check, name, yaml| check.schedule(name, yaml));
+    let networks: BTreeMap<NetworkName, Network> =
+        check.section(yaml.networks, |check, name, yaml| check.network(name, yaml));
     let access_points = check.section(yaml.access_points, |check, name, yaml| check.access_point(name, yaml, folder));
     let printers = check.section(yaml.printers, |check, name, yaml| check.printer(name, yaml));
     let doors = check.section(yaml.doors, |check, name, yaml| check.door(name, yaml));
@@ -92,13 +94,22 @@ impl Check {
         built
     }
 
-    fn known<N: FromStr + Ord + std::fmt::Display, T>(&mut self, text: &Spanned<String>, what: &str, known: &BTreeMap<N, T>) -> Option<N> {
+    fn known<N: FromStr + Ord + std::fmt::Display, T>(
+        &mut self,
+        text: &Spanned<String>,
+        what: &str,
+        known: &BTreeMap<N, T>,
+    ) -> Option<N> {
         let name = self.name::<N>(text, what)?;
         if known.contains_key(&name) {
             return Some(name);
         }
         let names: Vec<String> = known.keys().map(ToString::to_string).collect();
-        let known = if names.is_empty() { "none is defined".to_owned() } else { format!("expected one of {}", names.join(", ")) };
+        let known = if names.is_empty() {
+            "none is defined".to_owned()
+        } else {
+            format!("expected one of {}", names.join(", "))
+        };
         self.fault(text, format!("there is no {what} `{}`: {known}", text.value))
     }
 
@@ -110,11 +121,20 @@ impl Check {
             && yaml.realm.value.len() <= 253
             && yaml.realm.value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
         if !realm_ok {
-            self.fault::<(), _>(&yaml.realm, format!("the realm `{}` is not valid: expected a domain in lower case, such as harbour.example", yaml.realm.value));
+            self.fault::<(), _>(
+                &yaml.realm,
+                format!(
+                    "the realm `{}` is not valid: expected a domain in lower case, such as harbour.example",
+                    yaml.realm.value
+                ),
+            );
         }
         let currency_ok = yaml.currency.value.len() == 3 && yaml.currency.value.bytes().all(|b| b.is_ascii_uppercase());
         if !currency_ok {
-            self.fault::<(), _>(&yaml.currency, format!("the currency `{}` is not valid: expected three capitals, such as EUR", yaml.currency.value));
+            self.fault::<(), _>(
+                &yaml.currency,
+                format!("the currency `{}` is not valid: expected three capitals, such as EUR", yaml.currency.value),
+            );
         }
         let mut holidays = BTreeSet::new();
         for text in &yaml.holidays {
@@ -126,7 +146,10 @@ impl Check {
             Ok(zone) => Some(zone),
             Err(_) => self.fault(
                 &yaml.time_zone,
-                format!("the time zone `{}` is not known: expected a name such as Europe/Copenhagen", yaml.time_zone.value),
+                format!(
+                    "the time zone `{}` is not known: expected a name such as Europe/Copenhagen",
+                    yaml.time_zone.value
+                ),
             ),
         }?;
         (realm_ok && currency_ok).then(|| Site {
@@ -172,13 +195,22 @@ impl Check {
             let days = match weekdays(&hours.days.value) {
                 Some(days) => days,
                 None => {
-                    self.fault::<(), _>(&hours.days, format!("the days `{}` are not valid: expected daily, mon, or a range such as mon-fri", hours.days.value));
+                    self.fault::<(), _>(
+                        &hours.days,
+                        format!(
+                            "the days `{}` are not valid: expected daily, mon, or a range such as mon-fri",
+                            hours.days.value
+                        ),
+                    );
                     continue;
                 }
             };
             let (Some(from), Some(until)) = (self.minute(&hours.from), self.minute(&hours.until)) else { continue };
             if from == until {
-                self.fault::<(), _>(&hours.until, "the hours end where they begin: expected a later time, or 24:00".into());
+                self.fault::<(), _>(
+                    &hours.until,
+                    "the hours end where they begin: expected a later time, or 24:00".into(),
+                );
                 continue;
             }
             for weekday in days {
@@ -201,19 +233,31 @@ impl Check {
             let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
             (hour < 24 && minute < 60 || hour == 24 && minute == 0).then_some(hour * 60 + minute)
         });
-        minute.or_else(|| self.fault(text, format!("the time `{}` is not valid: expected hours and minutes such as 08:00", text.value)))
+        minute.or_else(|| {
+            self.fault(
+                text,
+                format!("the time `{}` is not valid: expected hours and minutes such as 08:00", text.value),
+            )
+        })
     }
 
     fn network(&mut self, name: NetworkName, yaml: shape::NetworkYaml) -> Option<Network> {
         let vlan = match &yaml.vlan {
             None => None,
             Some(vlan) if (1..=VLAN_MAX).contains(&vlan.value) => u16::try_from(vlan.value).ok(),
-            Some(vlan) => return self.fault(vlan, format!("the VLAN {} is not valid: expected 1 to {VLAN_MAX}", vlan.value)),
+            Some(vlan) => {
+                return self.fault(vlan, format!("the VLAN {} is not valid: expected 1 to {VLAN_MAX}", vlan.value));
+            }
         };
         Some(Network { name, vlan, team: yaml.team.map(|team| team.value) })
     }
 
-    fn access_point(&mut self, name: values::AccessPointName, yaml: shape::AccessPointYaml, folder: &Path) -> Option<AccessPoint> {
+    fn access_point(
+        &mut self,
+        name: values::AccessPointName,
+        yaml: shape::AccessPointYaml,
+        folder: &Path,
+    ) -> Option<AccessPoint> {
         let address: IpAddr = self.parse(&yaml.address, "the address", "an IP address such as 192.168.10.5")?;
         let secret = self.secret(&yaml.secret, address, folder)?;
         Some(AccessPoint { name, address, secret, coa_port: yaml.coa_port })
@@ -231,13 +275,20 @@ impl Check {
                 );
             }
             SecretYaml::Reference(SecretReference::File(file)) => folder.join(file),
-            SecretYaml::Reference(SecretReference::Credential(credential)) => match std::env::var_os("CREDENTIALS_DIRECTORY") {
-                Some(credentials) if !credential.contains('/') => Path::new(&credentials).join(credential),
-                Some(_) => return self.fault(yaml, format!("the credential `{credential}` is not valid: expected a name without `/`")),
-                None => {
-                    return self.fault(yaml, format!("the credential `{credential}` is not there: expected systemd to pass it (LoadCredential=)"));
+            SecretYaml::Reference(SecretReference::Credential(credential)) => {
+                match std::env::var_os("CREDENTIALS_DIRECTORY") {
+                    Some(credentials) if !credential.contains('/') => Path::new(&credentials).join(credential),
+                    Some(_) => {
+                        return self.fault(
+                            yaml,
+                            format!("the credential `{credential}` is not valid: expected a name without `/`"),
+                        );
+                    }
+                    None => {
+                        return self.fault(yaml, format!("the credential `{credential}` is not there: expected systemd to pass it (LoadCredential=)"));
+                    }
                 }
-            },
+            }
         };
         let read = std::fs::read(&path);
         match read {
@@ -247,7 +298,14 @@ impl Check {
                 if (SECRET_MIN_BYTES..=SECRET_MAX_BYTES).contains(&secret.len()) {
                     Some(Secret::new(secret))
                 } else {
-                    self.fault(yaml, format!("the secret in {} has {} bytes: expected {SECRET_MIN_BYTES} to {SECRET_MAX_BYTES}", path.display(), secret.len()))
+                    self.fault(
+                        yaml,
+                        format!(
+                            "the secret in {} has {} bytes: expected {SECRET_MIN_BYTES} to {SECRET_MAX_BYTES}",
+                            path.display(),
+                            secret.len()
+                        ),
+                    )
                 }
             }
         }
@@ -257,22 +315,39 @@ impl Check {
         let upstream = &yaml.upstream.value;
         let rest = upstream.strip_prefix("ipp://").or_else(|| upstream.strip_prefix("ipps://"));
         if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/') || rest.contains([' ', '@', '#'])) {
-            return self.fault(&yaml.upstream, format!("the printer's address `{upstream}` is not valid: expected ipp:// or ipps://, a host and a path"));
+            return self.fault(
+                &yaml.upstream,
+                format!(
+                    "the printer's address `{upstream}` is not valid: expected ipp:// or ipps://, a host and a path"
+                ),
+            );
         }
         let title = yaml.title.unwrap_or_else(|| name.to_string());
-        Some(Printer { title, upstream: yaml.upstream.value, counts: yaml.counts, colour: yaml.colour, duplex: yaml.duplex, name })
+        Some(Printer {
+            title,
+            upstream: yaml.upstream.value,
+            counts: yaml.counts,
+            colour: yaml.colour,
+            duplex: yaml.duplex,
+            name,
+        })
     }
 
     fn door(&mut self, name: values::DoorName, yaml: shape::DoorYaml) -> Option<Door> {
         let device = self.name(&yaml.relay.device, "the relay's device");
         let profile = match yaml.relay.profile.value.parse() {
-            Ok(policy::DeviceProfile::Reader) => self.fault(&yaml.relay.profile, "a reader cannot be a relay: expected shelly-gen2".into()),
+            Ok(policy::DeviceProfile::Reader) => {
+                self.fault(&yaml.relay.profile, "a reader cannot be a relay: expected shelly-gen2".into())
+            }
             Ok(profile) => Some(profile),
             Err(message) => self.fault(&yaml.relay.profile, message),
         };
         let pulse = &yaml.relay.pulse_ms;
         if !(PULSE_MIN_MS..=PULSE_MAX_MS).contains(&pulse.value) {
-            self.fault::<(), _>(pulse, format!("the pulse of {} ms is not valid: expected {PULSE_MIN_MS} to {PULSE_MAX_MS}", pulse.value));
+            self.fault::<(), _>(
+                pulse,
+                format!("the pulse of {} ms is not valid: expected {PULSE_MIN_MS} to {PULSE_MAX_MS}", pulse.value),
+            );
         }
         let readers = yaml.readers.iter().filter_map(|reader| self.name(reader, "the reader")).collect();
         let title = yaml.title.unwrap_or_else(|| name.to_string());
@@ -324,7 +399,10 @@ impl Check {
             #[expect(clippy::cast_possible_truncation, reason = "the range was checked the line above")]
             return Some(minor as i64);
         }
-        self.fault(yaml, format!("the amount {} is not valid: expected 0 to {AMOUNT_MAX} with at most two decimals", yaml.value))
+        self.fault(
+            yaml,
+            format!("the amount {} is not valid: expected 0 to {AMOUNT_MAX} with at most two decimals", yaml.value),
+        )
     }
 }
 

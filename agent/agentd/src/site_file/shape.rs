@@ -4,7 +4,6 @@
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SiteYaml {

@@ -14,11 +14,26 @@ fn faults_of(rest: &str) -> Vec<String> {
 fn a_fault_names_file_line_column_and_what_was_expected() {
     for (text, fault) in [
         ("networks: {members: {vlan: 5000}}", "site.yaml:2:28: the VLAN 5000 is not valid: expected 1 to 4094"),
-        ("plans:\n  flex:\n    wifi: {network: nowhere}", "site.yaml:4:21: there is no network `nowhere`: none is defined"),
-        ("access_points:\n  lobby: {address: 10.0.0.5, secret: testing123}", "site.yaml:3:38: a secret stands in the file: expected a reference such as {file: lobby.secret} or {credential: lobby-secret}"),
-        ("doors:\n  Street: {relay: {device: relay, profile: shelly-gen2}}", "site.yaml:3:3: the name `Street` is not valid: expected 1 to 63 lower-case letters, digits and inner hyphens"),
-        ("schedules: {late: {hours: [{days: mon-fir, from: '8:00', until: '18:00'}]}}", "site.yaml:2:35: the days `mon-fir` are not valid: expected daily, mon, or a range such as mon-fri"),
-        ("listen: {mqtt_plain: '0.0.0.0:1883'}", "site.yaml:2:22: MQTT without TLS on 0.0.0.0:1883: expected a loopback address, since passwords would cross the network in clear"),
+        (
+            "plans:\n  flex:\n    wifi: {network: nowhere}",
+            "site.yaml:4:21: there is no network `nowhere`: none is defined",
+        ),
+        (
+            "access_points:\n  lobby: {address: 10.0.0.5, secret: testing123}",
+            "site.yaml:3:38: a secret stands in the file: expected a reference such as {file: lobby.secret} or {credential: lobby-secret}",
+        ),
+        (
+            "doors:\n  Street: {relay: {device: relay, profile: shelly-gen2}}",
+            "site.yaml:3:3: the name `Street` is not valid: expected 1 to 63 lower-case letters, digits and inner hyphens",
+        ),
+        (
+            "schedules: {late: {hours: [{days: mon-fir, from: '8:00', until: '18:00'}]}}",
+            "site.yaml:2:35: the days `mon-fir` are not valid: expected daily, mon, or a range such as mon-fri",
+        ),
+        (
+            "listen: {mqtt_plain: '0.0.0.0:1883'}",
+            "site.yaml:2:22: MQTT without TLS on 0.0.0.0:1883: expected a loopback address, since passwords would cross the network in clear",
+        ),
     ] {
         assert_eq!(faults_of(text), vec![fault.to_owned()]);
     }
@@ -39,7 +54,8 @@ fn every_fault_of_meaning_is_told_at_once() {
 
 #[test]
 fn a_night_shift_runs_past_midnight() {
-    let file = check(&format!("{HEAD}schedules: {{night: {{hours: [{{days: fri, from: '22:00', until: '06:00'}}]}}}}")).expect("a good file");
+    let file = check(&format!("{HEAD}schedules: {{night: {{hours: [{{days: fri, from: '22:00', until: '06:00'}}]}}}}"))
+        .expect("a good file");
     let night = file.model.schedules.values().next().expect("the schedule");
     let slots: Vec<_> = night.slots.iter().map(|slot| (slot.weekday, slot.from_minute, slot.until_minute)).collect();
     assert_eq!(slots, [(jiff::civil::Weekday::Friday, 1320, 1440), (jiff::civil::Weekday::Saturday, 0, 360)]);

@@ -64,7 +64,10 @@ impl Office {
             valid: Window::default(),
         };
         let changes = self.submit(command)?;
-        changes.iter().find_map(|change| if let Change::Member(member) = change { Some(member.id) } else { None }).ok_or(Reason::UnknownMember)
+        changes
+            .iter()
+            .find_map(|change| if let Change::Member(member) = change { Some(member.id) } else { None })
+            .ok_or(Reason::UnknownMember)
     }
 
     fn badge(&mut self, member: MemberId, uid: &str) -> Result<Vec<Change>, Reason> {
@@ -146,8 +149,11 @@ fn user_names_are_typeable_and_unique() {
     let mut names = BTreeSet::new();
     for _ in 0..60 {
         let nt_hash = Secret::new([0; 16]);
-        let changes = office.submit(Command::IssueWifiKey { member, label: Pii("phone".into()), nt_hash }).expect("issued");
-        let Some(Change::Credential(Credential { kind: crate::CredentialKind::WifiKey { username, .. }, .. })) = changes.first() else {
+        let changes =
+            office.submit(Command::IssueWifiKey { member, label: Pii("phone".into()), nt_hash }).expect("issued");
+        let Some(Change::Credential(Credential { kind: crate::CredentialKind::WifiKey { username, .. }, .. })) =
+            changes.first()
+        else {
             panic!("a key")
         };
         assert!(username.starts_with("zo-") && username.len() == 7, "{username}");
@@ -212,8 +218,12 @@ impl Office {
             Try::Resume(n) => Command::ResumeMember { member: nth_member(self, n)? },
             Try::End(n) => Command::EndMember { member: nth_member(self, n)? },
             Try::Badge(n, uid) => return self.badge(nth_member(self, n)?, &format!("04A1B2{uid:02X}")).ok(),
-            Try::Revoke(n) => Command::RevokeCredential { credential: self.snapshot.credentials.keys().nth(usize::from(n)).copied()? },
-            Try::Device(n) => Command::AddDevice { name: device(n), profile: DeviceProfile::Reader, password_sha256: [n; 32] },
+            Try::Revoke(n) => {
+                Command::RevokeCredential { credential: self.snapshot.credentials.keys().nth(usize::from(n)).copied()? }
+            }
+            Try::Device(n) => {
+                Command::AddDevice { name: device(n), profile: DeviceProfile::Reader, password_sha256: [n; 32] }
+            }
             Try::RemoveDevice(n) => Command::RemoveDevice { name: device(n) },
         };
         self.submit(command).ok()
