@@ -76,12 +76,6 @@ impl Pki {
         Ok(Self { chain, key, folder })
     }
 
-    /// The certificate that members' devices trust, for profiles and `curl --cacert`.
-    #[must_use]
-    pub fn ca_file(&self) -> PathBuf {
-        self.folder.join("ca.pem")
-    }
-
     /// The server certificate and its key, for the EAP server.
     #[must_use]
     pub fn eap_certificate(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
@@ -130,7 +124,7 @@ impl Authority<'_> {
         }
         let key = self.generate(name)?;
         let mut params =
-            self.params(&format!("{common_name} {}", realm.unwrap_or_default()).trim_end().to_owned(), CA_DAYS);
+            self.params(format!("{common_name} {}", realm.unwrap_or_default()).trim_end(), CA_DAYS);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.name_constraints = realm.map(|realm| NameConstraints {

@@ -55,7 +55,7 @@ pub enum ClockTrust {
 }
 
 /// Where the daemon listens; an address and port each.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
     pub radius_auth: Option<Spanned<String>>,
@@ -64,12 +64,6 @@ pub struct Listen {
     pub mqtt: Option<Spanned<String>>,
     pub mqtt_plain: Option<Spanned<String>>,
     pub https: Option<Spanned<String>>,
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self { radius_auth: None, radius_acct: None, ipp: None, mqtt: None, mqtt_plain: None, https: None }
-    }
 }
 
 #[derive(Debug, Deserialize)]
