@@ -3,8 +3,11 @@
 
 pub mod eap_decode;
 pub mod eap_reassembly;
+pub mod ipp_decode;
 pub mod mqtt_decode;
+pub mod pdf_count;
 pub mod radius_decode;
+pub mod raster_count;
 pub mod site_file;
 
 /// What a target does with bytes.
@@ -14,7 +17,10 @@ pub type Run = fn(&[u8]);
 pub const TARGETS: &[(&str, Run)] = &[
     ("eap_decode", eap_decode::run),
     ("eap_reassembly", eap_reassembly::run),
+    ("ipp_decode", ipp_decode::run),
     ("mqtt_decode", mqtt_decode::run),
+    ("pdf_count", pdf_count::run),
     ("radius_decode", radius_decode::run),
+    ("raster_count", raster_count::run),
     ("site_file", site_file::run),
 ];
