@@ -10,6 +10,9 @@
 mod answer;
 mod http;
 
+#[cfg(test)]
+mod tests;
+
 use proto::count::{Counter, pdf, sniff};
 use proto::ipp::{Attribute, Capabilities, Compression, DocumentFormat, JobState, PrinterState, Ticket};
 use std::io;
