@@ -16,6 +16,7 @@
 mod accounting;
 mod answer;
 mod counters;
+mod disconnect;
 mod duplicate;
 mod leave;
 mod login;
@@ -32,7 +33,7 @@ pub use presence::{Presence, SessionPhase, SessionView};
 use crate::Context;
 use accounting::Unwritten;
 use duplicate::Duplicates;
-use leave::Asked;
+use disconnect::Asked;
 use login::Logins;
 use policy::{Noun, Outcome, Record, SessionRow, Snapshot};
 use proto::eap::{EapConversation, EapInput, EapSettings, EapStep};
@@ -64,25 +65,51 @@ pub enum Socket {
 
 /// What the engine is told.
 pub enum Input {
-    Received { socket: Socket, from: SocketAddr, datagram: Vec<u8> },
+    Received {
+        socket: Socket,
+        from: SocketAddr,
+        datagram: Vec<u8>,
+    },
     /// A worker is done with a conversation.
-    Computed { token: u64, conversation: Box<EapConversation>, step: EapStep },
+    Computed {
+        token: u64,
+        conversation: Box<EapConversation>,
+        step: EapStep,
+    },
     /// A worker died with a conversation.
-    ComputeLost { token: u64 },
+    ComputeLost {
+        token: u64,
+    },
     /// The rows of an `Output::Account` are on the disk, or could not be written.
-    Accounted { token: u64, ok: bool },
+    Accounted {
+        token: u64,
+        ok: bool,
+    },
     /// `cx` holds a newer snapshot than this one, which was the newest before.
-    SnapshotChanged { old: Arc<Snapshot> },
+    SnapshotChanged {
+        old: Arc<Snapshot>,
+    },
     TimerFired,
 }
 
 /// What the engine wants done.
 pub enum Output {
-    Send { socket: Socket, to: SocketAddr, datagram: Vec<u8> },
+    Send {
+        socket: Socket,
+        to: SocketAddr,
+        datagram: Vec<u8>,
+    },
     /// Have a worker run `conversation.handle(input)`.
-    Compute { token: u64, conversation: Box<EapConversation>, input: EapInput },
+    Compute {
+        token: u64,
+        conversation: Box<EapConversation>,
+        input: EapInput,
+    },
     /// Write these rows down, together, and say when.
-    Account { token: u64, rows: Vec<SessionRow> },
+    Account {
+        token: u64,
+        rows: Vec<SessionRow>,
+    },
     Record(Record),
     /// Who is here has changed.
     Present(Arc<Presence>),

@@ -8,8 +8,8 @@
 //! ```
 //! Beside the stage, a session that has to go carries a [`Leaving`].
 
+use super::disconnect::Leaving;
 use super::duplicate::Key;
-use super::leave::Leaving;
 use super::presence::{Presence, SessionPhase, SessionView};
 use policy::SessionRow;
 use proto::radius::Authenticator;
