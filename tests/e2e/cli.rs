@@ -48,6 +48,13 @@ fn every_sample_in_configs_is_a_good_site_file() {
 }
 
 #[test]
+fn the_committed_description_of_the_api_is_current() {
+    let made = doorpost(&["openapi"]);
+    let kept = std::fs::read(source().join("docs/openapi.json")).expect("docs/openapi.json");
+    assert!(made.stdout == kept, "docs/openapi.json is out of date: doorpost openapi > docs/openapi.json");
+}
+
+#[test]
 fn a_bad_site_file_exits_78_and_names_line_and_column() {
     let folder = Folder::new("check");
     let file = folder.0.join("site.yaml");
