@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Credential, HistoryRecord, Job, Member } from '../src/api/answers'
+import type { Credential, Door, HistoryRecord, Job, Member } from '../src/api/answers'
+import { doorTrouble, openingHead } from '../src/words/door'
 import { troubles } from '../src/words/health'
 import { factWord, matches } from '../src/words/history'
 import { money, parseAmount } from '../src/words/money'
@@ -98,6 +99,28 @@ describe('print jobs', () => {
     expect(jobPrice({ ...job, charged_minor: 0, pages_settled: 3 }, 'EUR')).toBe('included')
     expect(jobPrice({ ...job, charged_minor: 0, pages_settled: 0 }, 'EUR')).toBe('nothing')
     expect(jobPrice({ ...job, charged_minor: 120, pages_settled: 12 }, 'EUR')).toBe('€1.20')
+  })
+})
+
+describe('doors', () => {
+  test('an outcome is said once', () => {
+    expect(openingHead('opened', 'The door was opened.')).toBeNull()
+    expect(openingHead('refused', 'The relay is not connected.')).toBe('Refused')
+    expect(openingHead('unknown', 'The box could not confirm; try the door.')).toBeNull()
+    expect(openingHead('unknown', 'The relay stayed silent.')).toBe('Could not confirm; try the door')
+  })
+
+  test('say what to do about their equipment', () => {
+    const door = (relay: boolean, reader: boolean): Door => ({
+      name: 'street',
+      title: 'Street door',
+      relay: { device: 'relay-street', profile: 'shelly-gen2', connected: relay, since: null },
+      readers: [{ device: 'reader-street', connected: reader }],
+      last: null,
+    })
+    expect(doorTrouble(door(true, true))).toBeNull()
+    expect(doorTrouble(door(false, false))).toContain('relay-street')
+    expect(doorTrouble(door(true, false))).toContain('reader-street')
   })
 })
 

@@ -79,6 +79,7 @@ export interface Issued {
   username?: string | null
 }
 
+/** A print job as the API shows it. */
 export interface JobView {
   charged_minor?: number | null
   counted_by?: string | null
@@ -244,18 +245,23 @@ export interface Reset {
   claim_code: string
 }
 
+/** A device on the Wi-Fi, as the API shows it. */
 export interface SessionView {
   access_point: string
   id: string
   ip?: string | null
+  /** Empty when the access point does not tell. */
   mac: string
   member_id?: string | null
   member_name?: string | null
   network?: string | null
+  /** From the device. */
   rx_bytes: number
   seen_at: number
   started_at: number
+  /** `admitted`, `unreported`, `open`, `disconnecting` or `disconnect-failed`. */
   state: string
+  /** To the device. */
   tx_bytes: number
   username: string
   vlan?: number | null

@@ -15,6 +15,13 @@ export function openingWord(outcome: DoorOutcome): { word: string; tone: Tone } 
   }
 }
 
+/** The word for the outcome, unless the box's sentence says the same. */
+export function openingHead(outcome: DoorOutcome, sentence: string): string | null {
+  const { word } = openingWord(outcome)
+  const says = sentence.toLocaleLowerCase()
+  return outcome === 'opened' || says.includes(word.toLocaleLowerCase()) ? null : word
+}
+
 /** What to know about the door's equipment, if there is anything to do about it. */
 export function doorTrouble(door: Door): string | null {
   if (!door.relay.connected) {

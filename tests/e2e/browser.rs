@@ -1,0 +1,43 @@
+//! The operator's walk through the web UI: the real daemon, a simulated relay and reader at the street door, and Chromium driven by
+//! tests/browser/walk.mjs, which says what is walked and what counts as a fault.
+//!
+//! It wants Node, Chromium, `npm ci` in tests/browser and a built UI, so it runs by `npm test` there (a step of `make test`) and
+//! not with every `cargo test`. The screenshots stay in target/artefacts/browser.
+
+use std::process::Command;
+use support::daemon::{Daemon, source};
+use support::mqtt_client::{Account, trusting};
+use support::reader::Reader;
+use support::relay::Relay;
+
+fn account(daemon: &Daemon, device: &str, profile: &str) -> Account {
+    let issued = daemon.cli(&["device", "add", device, "--profile", profile]);
+    Account {
+        address: daemon.listening.mqtt,
+        tls: Some(trusting(&daemon.data.join("pki/ca.pem"))),
+        device: device.to_owned(),
+        password: issued["password"].as_str().expect("a password").to_owned(),
+    }
+}
+
+#[test]
+#[ignore = "wants Node, Chromium and a built UI; npm test in tests/browser runs it"]
+fn an_operator_walks_from_the_claim_code_to_an_open_door() {
+    let daemon = Daemon::start("browser");
+    let relay = Relay::connected(account(&daemon, "relay-street", "shelly-gen2"));
+    let _reader = Reader::connected(account(&daemon, "reader-street", "reader"));
+    let artefacts = source().join("target/artefacts/browser");
+
+    let walked = Command::new("node")
+        .arg("walk.mjs")
+        .current_dir(source().join("tests/browser"))
+        .env("DOORPOST_URL", format!("https://{}", daemon.listening.https))
+        .env("DOORPOST_CLAIM_CODE", daemon.claim_code.as_deref().expect("a new box shows a code"))
+        .env("DOORPOST_ARTEFACTS", &artefacts)
+        .status()
+        .expect("node is installed");
+
+    assert!(walked.success(), "the walk failed, see above; screenshots in {}", artefacts.display());
+    assert_eq!(relay.pulses().len(), 2, "the walk opens the door twice, and each opening is one pulse");
+    daemon.stop();
+}
