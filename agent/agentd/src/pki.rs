@@ -7,7 +7,7 @@
 //! | `infrastructure-ca` | client certificates of access points, relays and readers | the RadSec and MQTT listeners |
 //!
 //! Keys never leave DATA/pki (mode 0700, files 0600). A server certificate near its end is replaced at start under the same
-//! CA, so devices that trust the CA notice nothing.
+//! CA, so devices that trust the CA notice nothing. `ca` may sign for its realm alone, so a new realm is a new `ca`.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
@@ -120,7 +120,13 @@ struct Authority<'a> {
 impl Authority<'_> {
     fn ca(&self, name: &str, common_name: &str, realm: Option<&str>) -> Result<(), PkiError> {
         if self.file(name, "pem").exists() && self.file(name, "key").exists() {
-            return Ok(());
+            let Some(realm) = realm.filter(|realm| !self.may_sign_for(name, realm)) else { return Ok(()) };
+            // No certificate of the new realm would be believed under the old CA. Before the first member this costs nobody
+            // anything: a new box has a realm of its own until its site is described.
+            tracing::warn!(realm, "the realm changed: there is a new CA, which devices must be given");
+            let retired = self.file(name, "pem.retired");
+            fs::rename(self.file(name, "pem"), &retired)
+                .map_err(|error| PkiError { file: retired, detail: error.to_string() })?;
         }
         let key = self.generate(name)?;
         let mut params =
@@ -139,7 +145,19 @@ impl Authority<'_> {
         self.write(name, "pem", certificate.pem().as_bytes())
     }
 
-    /// The server certificate: made when missing, near its end, or of another realm.
+    /// Whether a CA's own name constraints allow names of the realm.
+    fn may_sign_for(&self, name: &str, realm: &str) -> bool {
+        let Ok((chain, _)) = self.load(name) else { return false };
+        let Some(Ok((_, certificate))) = chain.first().map(|der| x509_parser::parse_x509_certificate(der)) else {
+            return false;
+        };
+        let constraints = certificate.name_constraints().ok().flatten();
+        constraints.and_then(|found| found.value.permitted_subtrees.as_ref()).is_some_and(|permitted| {
+            permitted.iter().any(|subtree| subtree.base == x509_parser::extensions::GeneralName::DNSName(realm))
+        })
+    }
+
+    /// The server certificate: made when missing, near its end, of another realm, or of a retired CA.
     fn server(&self, realm: &str) -> Result<(), PkiError> {
         let hostname = format!("doorpost.{realm}");
         if self.is_current("server", &hostname) {
@@ -233,4 +251,38 @@ impl Authority<'_> {
 fn date(ms: i64) -> time::OffsetDateTime {
     time::OffsetDateTime::from_unix_timestamp(ms.div_euclid(DAY_MS) * (DAY_MS / 1_000))
         .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_795_219_200_000); // 2026-11-21
+
+    /// The common names of issuer and subject, and the CA as it stands in its file.
+    fn opened(data: &Path, realm: &str) -> (String, String, Vec<u8>) {
+        let pki = Pki::open(data, realm, NOW).expect("certificates can be made");
+        let (_, server) = x509_parser::parse_x509_certificate(&pki.chain[0]).expect("our own certificate");
+        (server.issuer().to_string(), server.subject().to_string(), fs::read(data.join("pki/ca.pem")).expect("ca.pem"))
+    }
+
+    #[test]
+    fn a_second_start_changes_nothing() {
+        let data = tempfile::tempdir().expect("a folder");
+        let first = opened(data.path(), "harbour.example");
+        assert_eq!(opened(data.path(), "harbour.example"), first);
+        assert!(!data.path().join("pki/ca.pem.retired").exists());
+    }
+
+    #[test]
+    fn a_new_realm_has_a_ca_that_may_sign_for_it() {
+        let data = tempfile::tempdir().expect("a folder");
+        let (_, _, before) = opened(data.path(), "doorpost.local");
+        let (issuer, subject, after) = opened(data.path(), "harbour.example");
+        assert_ne!(before, after);
+        assert_eq!(issuer, "CN=Doorpost server CA harbour.example");
+        assert_eq!(subject, "CN=doorpost.harbour.example");
+        assert_eq!(fs::read(data.path().join("pki/ca.pem.retired")).expect("kept"), before);
+        assert_eq!(opened(data.path(), "harbour.example").2, after);
+    }
 }
