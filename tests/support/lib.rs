@@ -7,3 +7,6 @@ pub mod access_point;
 pub mod eap_peer;
 pub mod eap_server;
 pub mod daemon;
+pub mod mqtt_client;
+pub mod reader;
+pub mod relay;

@@ -214,7 +214,8 @@ impl Gate {
                 },
                 () = self.shell.stopped() => return,
             };
-            let (Some(handshake), Some(place)) = (self.handshakes.take(peer.ip()), self.connections.take(peer.ip())) else {
+            let (Some(handshake), Some(place)) = (self.handshakes.take(peer.ip()), self.connections.take(peer.ip()))
+            else {
                 tracing::debug!(%peer, "too many MQTT connections");
                 continue;
             };

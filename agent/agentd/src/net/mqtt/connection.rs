@@ -26,7 +26,10 @@ const ACKNOWLEDGED_POLL: Duration = Duration::from_millis(2);
 
 /// What the engine's task tells a connection.
 pub enum Outbound {
-    Bytes { bytes: Vec<u8>, deadline: Option<Deadline> },
+    Bytes {
+        bytes: Vec<u8>,
+        deadline: Option<Deadline>,
+    },
     /// End once everything before has left.
     Close,
 }
