@@ -1,12 +1,13 @@
 // Writes src/api/schema.ts: the TypeScript of the schemas in docs/openapi.json, which the daemon writes about itself.
-// Small enough to be read, so that no generator with dependencies of its own is needed. Run by `npm run schema`.
+// Small enough to be read, so that no generator with dependencies of its own is needed. `npm run check` runs it first, so the
+// types checked against are never older than the document; schema.ts is not kept in Git.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
-export const document = join(here, '..', '..', 'docs', 'openapi.json')
-export const output = join(here, '..', 'src', 'api', 'schema.ts')
+const document = join(here, '..', '..', 'docs', 'openapi.json')
+const output = join(here, '..', 'src', 'api', 'schema.ts')
 
 const primitives = { string: 'string', integer: 'number', number: 'number', boolean: 'boolean', null: 'null' }
 
@@ -40,13 +41,11 @@ function interfaceOf(name, schema) {
   return `${comment(schema.description, '')}export interface ${name} {\n${fields.join('')}}\n`
 }
 
-export function generate(openapi) {
+function generate(openapi) {
   const schemas = Object.entries(openapi.components.schemas).sort(([a], [b]) => (a < b ? -1 : 1))
   return `// Written by tools/schema.mjs from docs/openapi.json: change the daemon, not this file.\n\n${schemas
     .map(([name, schema]) => interfaceOf(name, schema))
     .join('\n')}`
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(output, generate(JSON.parse(readFileSync(process.argv[2] ?? document, 'utf8'))))
-}
+writeFileSync(output, generate(JSON.parse(readFileSync(document, 'utf8'))))

@@ -54,6 +54,7 @@ export interface Devices {
   devices: DeviceView[]
 }
 
+/** A door, as the API shows it. */
 export interface DoorView {
   last?: LastOpening | null
   name: string
