@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# freeradius.sh DIR USERS: lays FreeRADIUS's configuration out in DIR/raddb: Debian's own, with one ECDSA P-256 server certificate,
+# TTLS and PEAP over TLS up to 1.3, no session cache (its default), the users of the file USERS, and the client 127.0.0.1 with the
+# secret testing123 (its default). The CA stands in DIR/pki/ca.pem. Start it by: freeradius -f -d DIR/raddb -i 127.0.0.1 -p PORT
+set -euo pipefail
+mkdir -p "$1"
+dir=$(readlink -f "$1") users=$(readlink -f "$2")
+raddb=$dir/raddb
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+mkdir -p "$dir/pki" "$dir/log" "$dir/var/run/freeradius"
+cd "$dir/pki"
+key() { openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null || openssl ecparam -name prime256v1 -genkey -noout -out "$1"; }
+key ca.key
+openssl req -x509 -new -key ca.key -out ca.pem -days 30 -subj "/CN=Measurements CA" \
+  -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+key server.key
+openssl req -new -key server.key -out server.csr -subj "/CN=radius.example"
+printf 'basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:radius.example\n' >server.ext
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext -out server.pem 2>/dev/null
+
+as_root cp -a /etc/freeradius/3.0 "$raddb"
+as_root chown -R "$(id -un)" "$raddb"
+sed -i -e "s#default_eap_type = md5#default_eap_type = ttls#" \
+  -e "s#/etc/ssl/private/ssl-cert-snakeoil.key#$dir/pki/server.key#" \
+  -e "s#/etc/ssl/certs/ssl-cert-snakeoil.pem#$dir/pki/server.pem#" \
+  -e "s#/etc/ssl/certs/ca-certificates.crt#$dir/pki/ca.pem#" \
+  -e 's#tls_max_version = "1.2"#tls_max_version = "1.3"#' "$raddb/mods-available/eap"
+sed -i -e "s#/etc/freeradius/3.0#$raddb#g" \
+  -e "s#^localstatedir = .*#localstatedir = $dir/var#" \
+  -e "s#^logdir = .*#logdir = $dir/log#" \
+  -e "s#^raddbdir = .*#raddbdir = $raddb#" \
+  -e 's#^\s*\(user\|group\) = freerad#\t\# &#' "$raddb/radiusd.conf"
+cat "$users" "$raddb/mods-config/files/authorize" >"$dir/authorize"
+cp "$dir/authorize" "$raddb/mods-config/files/authorize"

@@ -1,0 +1,225 @@
+//! Logins: real ones by eapol_test (wpa_supplicant's EAP peer), each a process of its own, so nothing is ever resumed.
+
+use crate::page::{self, Row};
+use crate::process::{Running, script};
+use crate::site::{Doorpost, Name, People};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Members who log in, one after the other, each from her own device.
+const USERS: usize = 50;
+/// Each of them logs in so many times at each server by each method; servers and methods alternate after every block of `USERS`.
+const BLOCKS: usize = 6;
+/// Rows of history are written within a second of the login: they belong to its cost.
+const SETTLE: Duration = Duration::from_millis(1_200);
+const SECRET: &str = "testing123";
+/// DESIGN: of FreeRADIUS's processor time.
+const TARGET: f64 = 0.3;
+const WORKERS_TARGET: f64 = 1.15;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Ttls,
+    Peap,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tls {
+    V12,
+    V13,
+}
+
+const CASES: [(Method, Tls); 4] =
+    [(Method::Ttls, Tls::V12), (Method::Peap, Tls::V12), (Method::Ttls, Tls::V13), (Method::Peap, Tls::V13)];
+
+fn title(method: Method, tls: Tls) -> &'static str {
+    match (method, tls) {
+        (Method::Ttls, Tls::V12) => "TTLS/PAP, TLS 1.2",
+        (Method::Peap, Tls::V12) => "PEAP/MSCHAPv2, TLS 1.2",
+        (Method::Ttls, Tls::V13) => "TTLS/PAP, TLS 1.3",
+        (Method::Peap, Tls::V13) => "PEAP/MSCHAPv2, TLS 1.3",
+    }
+}
+
+/// eapol_test's configuration of one user at one server.
+fn write_conf(path: &Path, name: &Name, ca: &Path, method: Method, tls: Tls) {
+    let (eap, phase2) = match method {
+        Method::Ttls => ("TTLS", "PAP"),
+        Method::Peap => ("PEAP", "MSCHAPV2"),
+    };
+    let without_13 = u8::from(tls == Tls::V12);
+    let text = format!(
+        "network={{\n  key_mgmt=WPA-EAP\n  ssid=\"Harbour\"\n  eap={eap}\n  anonymous_identity=\"anonymous\"\n  identity=\"{}\"\n  password=\"{}\"\n  ca_cert=\"{}\"\n  phase1=\"tls_disable_tlsv1_3={without_13}\"\n  phase2=\"auth={phase2}\"\n}}\n",
+        name.username,
+        name.password,
+        ca.display()
+    );
+    fs::write(path, text).expect("a configuration");
+}
+
+/// A RADIUS server and who logs in there.
+struct Server<'a> {
+    running: &'a Running,
+    port: u16,
+    confs: PathBuf,
+}
+
+impl<'a> Server<'a> {
+    fn new(running: &'a Running, port: u16, confs: PathBuf, ca: &Path, users: &[Name]) -> Self {
+        fs::create_dir_all(&confs).expect("a folder");
+        let server = Self { running, port, confs };
+        for (case, (method, tls)) in CASES.into_iter().enumerate() {
+            for (n, name) in users.iter().enumerate() {
+                write_conf(&server.conf(case, n), name, ca, method, tls);
+            }
+        }
+        server
+    }
+
+    fn conf(&self, case: usize, user: usize) -> PathBuf {
+        self.confs.join(format!("{case}-{user}.conf"))
+    }
+
+    fn login(&self, case: usize, user: usize) {
+        let status = Command::new("eapol_test")
+            .arg("-c")
+            .arg(self.conf(case, user))
+            .args(["-a", "127.0.0.1", "-s", SECRET, "-t", "5", "-p", &self.port.to_string()])
+            .args(["-M", &format!("02:00:00:00:00:{user:02x}"), "-N", "30:s:02-00-00-00-00-FF:Harbour"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .expect("eapol_test is installed");
+        assert!(status.success(), "a login failed: eapol_test -c {} -p {}", self.conf(case, user).display(), self.port);
+    }
+
+    /// Logs every user in once, `abreast` at a time; what it cost the server.
+    fn block(&self, case: usize, abreast: usize) -> Duration {
+        sleep(Duration::from_millis(50));
+        let before = self.running.cpu();
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..abreast {
+                scope.spawn(|| {
+                    loop {
+                        let user = next.fetch_add(1, Ordering::Relaxed);
+                        if user >= USERS {
+                            return;
+                        }
+                        self.login(case, user);
+                    }
+                });
+            }
+        });
+        sleep(SETTLE);
+        self.running.cpu().saturating_sub(before)
+    }
+}
+
+fn ms_each(total: Duration, count: usize) -> f64 {
+    total.as_secs_f64() * 1_000.0 / count as f64
+}
+
+/// FreeRADIUS beside it, with the same users.
+pub fn start_freeradius(folder: &Path, users: &[Name]) -> (Running, u16, PathBuf) {
+    let mut text = String::new();
+    for name in users {
+        let _ = writeln!(text, "\"{}\" Cleartext-Password := \"{}\"\n", name.username, name.password);
+    }
+    let folder = folder.join("freeradius");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("users"), text).expect("the users");
+    script("freeradius.sh", &[&folder.display().to_string(), &folder.join("users").display().to_string()]);
+    let port = support::daemon::free_udp_port();
+    let mut command = Command::new("freeradius");
+    command.args(["-f", "-i", "127.0.0.1", "-p", &port.to_string(), "-d"]).arg(folder.join("raddb"));
+    let running = Running::start(&mut command, &folder.join("out.log"));
+    let log = folder.join("log/radius.log");
+    for _ in 0..200 {
+        if fs::read_to_string(&log).is_ok_and(|log| log.contains("Ready to process requests")) {
+            return (running, port, folder.join("pki/ca.pem"));
+        }
+        sleep(Duration::from_millis(50));
+    }
+    panic!("FreeRADIUS did not start: see {}", log.display());
+}
+
+/// Measures; ends the daemon on the way, since the number of workers is fixed at its start.
+pub fn measure(folder: &Path, doorpost: Doorpost, people: &People) {
+    let users = people.wifi.get(..USERS).expect("enough members");
+    let (freeradius, port, ca) = start_freeradius(folder, users);
+    let other = Server::new(&freeradius, port, folder.join("eapol-freeradius"), &ca, users);
+    let ours = server(folder, &doorpost, users);
+    // Both have paged in and warmed up before anything counts.
+    for case in 0..CASES.len() {
+        let _ = (other.block(case, 1), ours.block(case, 1));
+    }
+    let mut spent = [[Duration::ZERO; 2]; CASES.len()];
+    for _ in 0..BLOCKS {
+        for (case, spent) in spent.iter_mut().enumerate() {
+            spent[0] += ours.block(case, 1);
+            spent[1] += other.block(case, 1);
+        }
+    }
+    let logins = USERS * BLOCKS;
+    let mut rows = Vec::new();
+    for ((method, tls), [ours, other]) in CASES.into_iter().zip(spent) {
+        let (ours, other) = (ms_each(ours, logins), ms_each(other, logins));
+        let ratio = ours / other;
+        let row = Row::promised(
+            format!("processor time a login, {}", title(method, tls)),
+            format!("{ours:.3} ms"),
+            "ratio at most 0.3",
+            ratio <= TARGET,
+        );
+        rows.push(row.beside(format!("FreeRADIUS {other:.3} ms"), ratio));
+    }
+    drop(freeradius);
+    rows.push(workers(folder, doorpost, users));
+    let sentence = format!(
+        "{logins} full logins a line by eapol_test, one after the other, ECDSA P-256, no resumption; {USERS} members take turns, servers and \
+         methods alternate after every {USERS} logins. Processor time of the server process, history rows included."
+    );
+    page::write("wifi", &sentence, &rows);
+}
+
+fn server<'a>(folder: &Path, doorpost: &'a Doorpost, users: &[Name]) -> Server<'a> {
+    let port = doorpost.address("radius_auth").port();
+    Server::new(&doorpost.running, port, folder.join("eapol-doorpost"), &doorpost.data.join("pki/ca.pem"), users)
+}
+
+/// One worker on one core beside a worker a core, four logins abreast.
+fn workers(folder: &Path, doorpost: Doorpost, users: &[Name]) -> Row {
+    const ABREAST: usize = 4;
+    const TURNS: usize = 3;
+    let run = |doorpost: &Doorpost| {
+        let server = server(folder, doorpost, users);
+        server.block(0, ABREAST);
+        (0..TURNS).map(|_| server.block(0, ABREAST)).sum::<Duration>()
+    };
+    let mut spent = [run(&doorpost), Duration::ZERO];
+    doorpost.stop();
+    let alone = Doorpost::start(folder, Some("0"));
+    spent[1] += run(&alone);
+    alone.stop();
+    let again = Doorpost::start(folder, None);
+    spent[0] += run(&again);
+    again.stop();
+    let alone = Doorpost::start(folder, Some("0"));
+    spent[1] += run(&alone);
+    alone.stop();
+    let logins = USERS * TURNS * 2;
+    let (several, one) = (ms_each(spent[0], logins), ms_each(spent[1], logins));
+    let row = Row::promised(
+        "the same, TTLS/PAP over TLS 1.2, four logins abreast, a worker on each core",
+        format!("{several:.3} ms"),
+        "ratio at most 1.15",
+        several / one <= WORKERS_TARGET,
+    );
+    row.beside(format!("itself with one worker on one core {one:.3} ms"), several / one)
+}
