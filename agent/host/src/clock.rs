@@ -39,7 +39,13 @@ impl Clock {
         let floor_file = data.join("time.floor");
         let seen = fs::read_to_string(&floor_file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(i64::MIN);
         let floor = built_at.0.max(seen);
-        Self { started: Instant::now(), floor: AtomicI64::new(floor), floor_written: AtomicI64::new(seen), floor_file, trust }
+        Self {
+            started: Instant::now(),
+            floor: AtomicI64::new(floor),
+            floor_written: AtomicI64::new(seen),
+            floor_file,
+            trust,
+        }
     }
 
     #[must_use]

@@ -36,15 +36,8 @@ pub enum IntentState {
 }
 
 impl IntentState {
-    pub const ALL: [Self; 7] = [
-        Self::Logged,
-        Self::Sent,
-        Self::Acknowledged,
-        Self::Verified,
-        Self::Failed,
-        Self::Expired,
-        Self::Unknown,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Logged, Self::Sent, Self::Acknowledged, Self::Verified, Self::Failed, Self::Expired, Self::Unknown];
 
     /// Whether nothing more is awaited that a restart would leave open.
     #[must_use]

@@ -57,7 +57,14 @@ pub struct Record {
 
 impl Record {
     #[must_use]
-    pub fn new(id: EventId, at: Timestamp, noun: Noun, outcome: Outcome, code: &str, sentence: impl Into<String>) -> Self {
+    pub fn new(
+        id: EventId,
+        at: Timestamp,
+        noun: Noun,
+        outcome: Outcome,
+        code: &str,
+        sentence: impl Into<String>,
+    ) -> Self {
         Self {
             id,
             at,

@@ -86,7 +86,9 @@ impl Snapshot {
             passes: by(loaded.passes, |pass| pass.id),
             credentials: by(loaded.credentials, |credential| credential.id),
             devices: by(loaded.devices, |device| device.name.clone()),
-            print_accounts: Arc::new(loaded.print_accounts.into_iter().map(|(id, account)| (id, Arc::new(account))).collect()),
+            print_accounts: Arc::new(
+                loaded.print_accounts.into_iter().map(|(id, account)| (id, Arc::new(account))).collect(),
+            ),
             reservations: by(loaded.reservations, |reservation| reservation.job),
             resources: Shared::default(),
             bookings: Shared::default(),

@@ -8,7 +8,10 @@ pub fn run(data: &[u8]) {
         Ok(file) => {
             for plan in file.model.plans.values() {
                 if let Some(wifi) = &plan.wifi {
-                    assert!(file.model.networks.contains_key(&wifi.network), "a plan leads to a network that is not there");
+                    assert!(
+                        file.model.networks.contains_key(&wifi.network),
+                        "a plan leads to a network that is not there"
+                    );
                 }
                 for grant in &plan.doors {
                     assert!(grant.doors.iter().all(|door| file.model.doors.contains_key(door)));
