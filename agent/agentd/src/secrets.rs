@@ -74,26 +74,26 @@ impl PasswordDesk {
         .await
     }
 
-    /// Whether the password is the one behind `phc`; with no hash at all the same work is done for nothing.
-    pub async fn verify(&self, password: Secret<String>, phc: Option<Secret<String>>) -> Result<bool, TooBusy> {
+    /// Whether the password is the one behind `phc`.
+    pub async fn verify(&self, password: Secret<String>, phc: Secret<String>) -> Result<bool, TooBusy> {
         self.run(move || {
-            let stored = phc.as_ref().map_or(DUMMY, |phc| phc.expose().as_str());
-            let fits = PasswordHash::new(stored)
-                .is_ok_and(|hash| Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok());
-            fits && phc.is_some()
+            PasswordHash::new(phc.expose())
+                .is_ok_and(|hash| Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok())
         })
         .await
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, TooBusy> {
-        let _waiting = self.queue.try_acquire().map_err(|_| TooBusy)?;
-        let _place = self.places.acquire().await.map_err(|_| TooBusy)?;
+        let waiting = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| TooBusy)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| TooBusy)?;
+        // The places go with the work: a caller who hangs up ends the waiting, not the hash.
+        let work = move || {
+            let _taken = (waiting, place);
+            work()
+        };
         tokio::task::spawn_blocking(work).await.map_err(|_| TooBusy)
     }
 }
-
-/// The hash of nothing anybody knows, with the default parameters.
-const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$8Hmw8D1sUHFPe4Ycg3N0aZ5Tn2L0b8nPbC4q0P1vB9k";
 
 #[cfg(test)]
 mod tests {
@@ -110,8 +110,29 @@ mod tests {
     async fn a_password_fits_its_own_hash_only() {
         let desk = PasswordDesk::default();
         let phc = desk.hash(Secret::new("correct horse".to_owned())).await.expect("a free place");
-        assert!(desk.verify(Secret::new("correct horse".to_owned()), Some(phc.clone())).await.expect("a free place"));
-        assert!(!desk.verify(Secret::new("wrong horse".to_owned()), Some(phc)).await.expect("a free place"));
-        assert!(!desk.verify(Secret::new("wrong horse".to_owned()), None).await.expect("a free place"));
+        assert!(desk.verify(Secret::new("correct horse".to_owned()), phc.clone()).await.expect("a free place"));
+        assert!(!desk.verify(Secret::new("wrong horse".to_owned()), phc).await.expect("a free place"));
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_hangs_up_frees_no_place_before_the_work_is_done() {
+        let desk = PasswordDesk::default();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (go_on, may_end) = std::sync::mpsc::channel::<()>();
+        let caller = tokio::spawn({
+            let desk = desk.clone();
+            async move {
+                desk.run(move || {
+                    let _ = begun.send(());
+                    may_end.recv()
+                })
+                .await
+            }
+        });
+        has_begun.await.expect("the work begins");
+        caller.abort();
+        assert!(caller.await.expect_err("aborted").is_cancelled());
+        assert_eq!(desk.places.available_permits(), HASHES_AT_ONCE - 1);
+        go_on.send(()).expect("the work waits");
     }
 }

@@ -1,12 +1,12 @@
 //! The box itself: its state, claiming it, signing in and out, health and metrics.
 
-use super::guard::Caller;
+use super::guard::{Caller, Peer};
 use super::{App, AppState, Operator, Problem};
 use crate::secrets::{PasswordDesk, typeable};
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use policy::Command;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -24,9 +24,12 @@ use values::Secret;
 /// NIST SP 800-63B asks for 8; this password opens doors.
 const PASSWORD_MIN_CHARS: usize = 12;
 const PASSWORD_MAX_CHARS: usize = 256;
-/// Wrong codes or passwords before the next must wait: five at once, then one a minute.
+/// Codes or passwords that one address may try: five at once, then one a minute. Each address has its own, so that a stranger
+/// who tries all day shuts nobody else out.
 const TRIES_BURST: u32 = 5;
 const TRIES_PERIOD: Duration = Duration::from_secs(60);
+/// Addresses told apart; a house of 5,000 devices has as many, and those that have waited their time are forgotten.
+const TRIERS_MAX: usize = 8_192;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -45,7 +48,7 @@ pub struct Door {
     file: PathBuf,
     code: Mutex<Option<Secret<String>>>,
     passwords: PasswordDesk,
-    tries: DefaultDirectRateLimiter,
+    tries: DefaultKeyedRateLimiter<Peer>,
 }
 
 impl Door {
@@ -60,7 +63,7 @@ impl Door {
             file: data.join("claim-code"),
             code: Mutex::new(None),
             passwords: PasswordDesk::default(),
-            tries: RateLimiter::direct(period.allow_burst(burst)),
+            tries: RateLimiter::keyed(period.allow_burst(burst)),
         };
         if claimed {
             door.forget_code();
@@ -105,14 +108,19 @@ impl Door {
         })
     }
 
-    fn try_once(&self) -> Result<(), Problem> {
-        self.tries.check().map_err(|_| {
+    fn try_once(&self, peer: Peer) -> Result<(), Problem> {
+        if self.tries.len() >= TRIERS_MAX {
+            self.tries.retain_recent();
+        }
+        let may = self.tries.len() < TRIERS_MAX && self.tries.check_key(&peer).is_ok();
+        let refusal = || {
             Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-tries",
                 "Too many tries; wait a minute and try again.",
             )
-        })
+        };
+        may.then_some(()).ok_or_else(refusal)
     }
 }
 
@@ -185,11 +193,11 @@ pub struct Claim {
 
 /// Claim the box with the code it shows.
 #[utoipa::path(post, path = "/api/claim", request_body = Claim, responses((status = 204), (status = 403, body = Problem), (status = 409, body = Problem), (status = 429, body = Problem)))]
-async fn claim(app: AppState, Json(claim): Json<Claim>) -> Result<Response, Problem> {
+async fn claim(app: AppState, peer: Peer, Json(claim): Json<Claim>) -> Result<Response, Problem> {
     if app.shell.registrar.snapshot().admin.is_some() {
         return Err(policy::Reason::AlreadyClaimed.into());
     }
-    app.claim.try_once()?;
+    app.claim.try_once(peer)?;
     if !app.claim.fits(&claim.code) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "wrong-code", "This is not the code that the box shows."));
     }
@@ -207,14 +215,12 @@ pub struct Login {
 
 /// Sign in.
 #[utoipa::path(post, path = "/api/login", request_body = Login, responses((status = 204), (status = 403, body = Problem), (status = 429, body = Problem)))]
-async fn login(app: AppState, Json(login): Json<Login>) -> Result<Response, Problem> {
-    app.claim.try_once()?;
-    let phc = app.shell.registrar.snapshot().admin.clone();
-    if phc.is_none() {
-        return Err(policy::Reason::NotClaimed.into());
-    }
-    let fits = app.claim.passwords.verify(Secret::new(login.password), phc).await.map_err(|_| too_busy())?;
-    if !fits {
+async fn login(app: AppState, peer: Peer, Json(login): Json<Login>) -> Result<Response, Problem> {
+    app.claim.try_once(peer)?;
+    let phc = app.shell.registrar.snapshot().admin.clone().ok_or(policy::Reason::NotClaimed)?;
+    let fits = app.claim.passwords.verify(Secret::new(login.password), phc.clone()).await.map_err(|_| too_busy())?;
+    // The password may have been reset while it was being compared, and all sessions ended.
+    if !fits || app.shell.registrar.snapshot().admin.as_ref() != Some(&phc) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "wrong-password", "The password is wrong."));
     }
     Ok(signed_in(&app))
@@ -292,4 +298,19 @@ async fn readyz(app: AppState) -> (StatusCode, Json<Readiness>) {
 async fn metrics(app: AppState, _operator: Operator) -> Response {
     let text = crate::probe::metrics(&app).await;
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_who_tries_all_day_shuts_nobody_else_out() {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let door = Door::open(data.path(), false).expect("a claim code");
+        let peer = |last: u8| Peer::at(std::net::Ipv4Addr::new(10, 0, 0, last).into());
+        let tries = (0..20).filter(|_| door.try_once(peer(66)).is_ok()).count();
+        assert_eq!(tries, TRIES_BURST as usize);
+        assert!(door.try_once(peer(1)).is_ok(), "the operator");
+    }
 }

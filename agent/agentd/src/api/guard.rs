@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use policy::Actor;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use values::{Entropy, Mono};
@@ -20,6 +20,11 @@ const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
 const AGE_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 /// Browsers signed in at the same time; the oldest gives way.
 const SESSIONS_MAX: usize = 64;
+/// From the first octet of a request's body to its answer. The slowest is a door whose relay is asked twice; a client that
+/// sends a body drop by drop must not hold a place for ever.
+const REQUEST_MAX: Duration = Duration::from_secs(30);
+/// What one household or host can make up addresses in (RFC 4291 2.5.4).
+const IPV6_NETWORK: u128 = u128::MAX << 64;
 const COOKIE: &str = "__Host-doorpost";
 
 /// Who sent this request.
@@ -28,6 +33,34 @@ pub enum Caller {
     Nobody,
     Admin,
     Console,
+}
+
+/// Where a request came from, as far as limits tell addresses apart; unspecified over the unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Peer(pub IpAddr);
+
+impl Default for Peer {
+    fn default() -> Self {
+        Self(Ipv4Addr::UNSPECIFIED.into())
+    }
+}
+
+impl Peer {
+    /// An IPv4 address, or the first 64 bits of an IPv6 address.
+    #[must_use]
+    pub fn at(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(v4.into()),
+            IpAddr::V6(v6) => Self(Ipv6Addr::from_bits(v6.to_bits() & IPV6_NETWORK).into()),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = std::convert::Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get::<Self>().copied().unwrap_or_default())
+    }
 }
 
 /// A caller who may operate the box; extracting it refuses everybody else.
@@ -123,7 +156,11 @@ pub async fn browser(State(app): State<Arc<App>>, mut request: Request, next: Ne
     let caller =
         if app.sessions.is_live(request.headers(), app.shell.clock.mono()) { Caller::Admin } else { Caller::Nobody };
     request.extensions_mut().insert(caller);
-    next.run(request).await
+    let too_slow = |_| {
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The request took too long; send it again.")
+            .into_response()
+    };
+    tokio::time::timeout(REQUEST_MAX, next.run(request)).await.unwrap_or_else(too_slow)
 }
 
 /// The layer of the unix socket: whoever may open it is trusted, which its mode (0600) and folder see to.
@@ -211,6 +248,15 @@ mod tests {
         ] {
             assert_eq!(check_origin(&Method::POST, &headers(&pairs)).is_ok(), fine, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn a_host_that_makes_up_addresses_is_one_peer() {
+        let peer = |text: &str| Peer::at(text.parse().expect("an address"));
+        assert_eq!(peer("fd00:1:2:3::1"), peer("fd00:1:2:3:ffff::9"));
+        assert_ne!(peer("fd00:1:2:3::1"), peer("fd00:1:2:4::1"));
+        assert_eq!(peer("::ffff:10.0.0.5"), peer("10.0.0.5"));
+        assert_ne!(peer("10.0.0.4"), peer("10.0.0.5"));
     }
 
     #[test]

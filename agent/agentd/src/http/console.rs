@@ -2,7 +2,7 @@
 //! own user.
 
 use super::web::serve_http;
-use crate::api::{self, App};
+use crate::api::{self, App, guard::Peer};
 use crate::shell::Shell;
 use axum::Router;
 use std::io;
@@ -33,7 +33,7 @@ pub async fn serve(shell: Shell, listener: UnixListener, app: Arc<App>) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    tokio::spawn(serve_http(shell.clone(), stream, router.clone()));
+                    tokio::spawn(serve_http(shell.clone(), stream, router.clone(), Peer::default()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the unix socket did not accept a connection");

@@ -2,9 +2,10 @@
 //!
 //! Limits: TLS handshake 5 s, request head 10 s, connections in all and for one address.
 
-use crate::api::{self, App};
+use crate::api::{self, App, guard::Peer};
 use crate::shell::Shell;
 use axum::Router;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::collections::HashMap;
@@ -17,7 +18,8 @@ use tokio_rustls::TlsAcceptor;
 
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 const HEAD_MAX: Duration = Duration::from_secs(10);
-/// A browser opens six, and there are several browsers behind one office address.
+/// A browser opens six, and there are several browsers behind one office address. Of IPv6 it is one network of 64 bits, since
+/// a host makes up addresses in it as it likes.
 const CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
 const CONNECTIONS_MAX: usize = 1_024;
 /// When accept fails (out of descriptors), trying again at once would spin.
@@ -90,23 +92,34 @@ pub async fn serve(shell: Shell, listener: TcpListener, tls: Arc<rustls::ServerC
             },
             () = shell.stopped() => return,
         };
-        let Some(place) = places.take(peer.ip()) else { continue };
+        let peer = Peer::at(peer.ip());
+        let Some(place) = places.take(peer.0) else { continue };
         let (acceptor, router, shell) = (acceptor.clone(), router.clone(), shell.clone());
         tokio::spawn(async move {
             let _place = place;
             if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
-                serve_http(shell, stream, router).await;
+                serve_http(shell, stream, router, peer).await;
             }
         });
     }
 }
 
 /// One HTTP/1.1 connection, with the timer that makes hyper's own limits work; ends gracefully when the daemon stops.
-pub async fn serve_http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(shell: Shell, stream: S, router: Router) {
+pub async fn serve_http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    shell: Shell,
+    stream: S,
+    router: Router,
+    peer: Peer,
+) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => {}
