@@ -8,7 +8,6 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 use std::borrow::Cow;
@@ -44,9 +43,9 @@ const UNBUILT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>D
 in web-ui and then <code>cargo build</code>) and start it again.</p>\
 <p>Until then the <code>doorpost</code> command on this machine does everything.</p>";
 
-/// Serves the files of the UI.
+/// Serves the files of the UI; the listener adds [`harden`] to all that it serves.
 pub fn router() -> Router {
-    Router::new().fallback(answer).layer(map_response(harden))
+    Router::new().fallback(answer)
 }
 
 /// What every answer to a browser carries, the API's too; an answer that says nothing of caching is not kept.
