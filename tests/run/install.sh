@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh GOAL...: puts in place what a goal of the Makefile needs and this machine lacks. Goals: build test deep bench deb image.
+# install.sh GOAL...: puts in place what a goal of the Makefile needs and this machine lacks. Goals: build run test deep bench deb image.
 # Debian packages by apt-get, Node by Debian or by its npm package, cargo's tools by cargo install. What is there is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -16,6 +16,7 @@ for goal in "$@"; do
     # ippeveprinter (a real printer) needs avahi-daemon and dbus running.
     test) packages+=(eapoltest freeradius-utils cups-ipp-utils avahi-daemon dbus mosquitto-clients chromium curl jq openssl
       procps shellcheck sqlite3 systemd) tools+=("cargo-deny $CARGO_DENY" "cargo-nextest $CARGO_NEXTEST") ;;
+    run) packages+=(eapoltest cups-ipp-utils mosquitto-clients) ;;
     deep) packages+=(g++ mmdebstrap qemu-system-x86 ovmf eapoltest curl jq) tools+=("cargo-fuzz $CARGO_FUZZ") ;;
     bench) packages+=(eapoltest freeradius cups-daemon cups-client cups-ipp-utils avahi-daemon dbus mosquitto mosquitto-clients openssl jq curl procps) ;;
     deb) packages+=(dpkg-dev fakeroot) tools+=("cargo-deb $CARGO_DEB") ;;
