@@ -1,5 +1,6 @@
 //! History: by query, and as it happens.
 
+use super::guard::Caller;
 use super::{App, AppState, Operator, Problem};
 use axum::Json;
 use axum::extract::Query;
@@ -23,6 +24,8 @@ const LIMIT_MAX: u32 = 1_000;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What a watcher that lost its connection is caught up with.
 const RESUME_MAX: u32 = 500;
+/// How soon a stream ends after its session: signing out, or the password being reset, must not leave one open.
+const SESSION_CHECKED: Duration = Duration::from_secs(2);
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(watch))
@@ -152,21 +155,19 @@ async fn list(app: AppState, _operator: Operator, Query(asked): Query<ListQuery>
 async fn watch(
     app: AppState,
     _operator: Operator,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let live = app.shell.recorder.subscribe(); // before the query, so nothing falls between the two
     let missed = match headers.get("last-event-id").and_then(|id| id.to_str().ok()) {
         None => Vec::new(),
         Some(last) => {
-            let mut rows = query(&app.0, EventFilter { limit: RESUME_MAX, ..EventFilter::default() }).await?;
-            let seen = rows.iter().position(|record| record.id.to_string() == last).unwrap_or(0);
-            rows.truncate(seen);
-            rows.reverse();
-            rows
+            let newest = query(&app.0, EventFilter { limit: RESUME_MAX, ..EventFilter::default() }).await?;
+            after(newest, last)
         }
     };
     let app = app.0;
-    let stopping = app.shell.clone();
+    let over = over(Arc::clone(&app), caller, headers);
     let missed_app = Arc::clone(&app);
     let missed = stream::iter(missed).map(move |record| Ok(event(&missed_app, &record)));
     let live = stream::unfold((live, app), |(mut live, app)| async move {
@@ -178,11 +179,51 @@ async fn watch(
             Err(RecvError::Closed) => None,
         }
     });
-    let stream = missed.chain(live).take_until(Box::pin(async move { stopping.stopped().await }));
+    let stream = missed.chain(live).take_until(Box::pin(over));
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+/// The rows that follow the one with this id, oldest first, out of the newest ones; all of them when it is not among these.
+fn after(mut newest: Vec<Record>, last: &str) -> Vec<Record> {
+    let seen = newest.iter().position(|record| record.id.to_string() == last).unwrap_or(newest.len());
+    newest.truncate(seen);
+    newest.reverse();
+    newest
+}
+
+/// Returns when the daemon stops or the session that asked is over.
+async fn over(app: Arc<App>, caller: Caller, headers: HeaderMap) {
+    loop {
+        tokio::select! {
+            () = app.shell.stopped() => return,
+            () = tokio::time::sleep(SESSION_CHECKED) => {}
+        }
+        if caller == Caller::Admin && !app.sessions.stands(&headers, app.shell.clock.mono()) {
+            return;
+        }
+    }
 }
 
 fn event(app: &App, record: &Record) -> Event {
     let data = serde_json::to_string(&record_view(app, record)).expect("a row is plain data");
     Event::default().id(record.id.to_string()).event("record").data(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use values::{EventId, Timestamp};
+
+    #[test]
+    fn a_watcher_is_caught_up_from_its_last_row_or_with_all_there_is() {
+        let row = |n: u8| {
+            let id = EventId::from_random([n; 16]);
+            Record::new(id, Timestamp(n.into()), Noun::Site, Outcome::Noted, "test", "A row.")
+        };
+        let ids = |rows: Vec<Record>| rows.into_iter().map(|record| record.at.0).collect::<Vec<_>>();
+        let newest = vec![row(4), row(3), row(2)];
+        assert_eq!(ids(after(newest.clone(), &EventId::from_random([3; 16]).to_string())), [4]);
+        assert_eq!(ids(after(newest.clone(), &EventId::from_random([4; 16]).to_string())), Vec::<i64>::new());
+        assert_eq!(ids(after(newest, "evt_of_long_ago")), [2, 3, 4]);
+    }
 }

@@ -124,10 +124,16 @@ impl Sessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Whether the session of this cookie still stands; looking does not count as using it.
+    pub fn stands(&self, headers: &HeaderMap, now: Mono) -> bool {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        key_of(headers).and_then(|key| sessions.get(&key)).is_some_and(|session| session.stands(now))
+    }
+
     fn is_live(&self, headers: &HeaderMap, now: Mono) -> bool {
         let Some(key) = key_of(headers) else { return false };
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, session| now.since(session.seen) < IDLE_MAX && now.since(session.began) < AGE_MAX);
+        sessions.retain(|_, session| session.stands(now));
         match sessions.get_mut(&key) {
             Some(session) => {
                 session.seen = now;
@@ -135,6 +141,12 @@ impl Sessions {
             }
             None => false,
         }
+    }
+}
+
+impl Session {
+    fn stands(&self, now: Mono) -> bool {
+        now.since(self.seen) < IDLE_MAX && now.since(self.began) < AGE_MAX
     }
 }
 
@@ -272,5 +284,18 @@ mod tests {
             assert!(sessions.is_live(&token, Mono(minute * 60_000)));
         }
         assert!(!sessions.is_live(&token, Mono(720 * 60_000)), "old");
+    }
+
+    #[test]
+    fn watching_a_session_neither_keeps_it_alive_nor_outlives_it() {
+        let sessions = Sessions::default();
+        let cookie = sessions.begin(Mono(0));
+        let token = headers(&[("cookie", cookie.split(';').next().expect("the pair"))]);
+        assert!(sessions.stands(&token, Mono(20 * 60_000)));
+        assert!(!sessions.stands(&token, Mono(40 * 60_000)), "idle, though it was looked at");
+        let cookie = sessions.begin(Mono(0));
+        let token = headers(&[("cookie", cookie.split(';').next().expect("the pair"))]);
+        sessions.end(&token);
+        assert!(!sessions.stands(&token, Mono(1)), "signed out");
     }
 }
