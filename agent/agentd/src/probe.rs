@@ -8,16 +8,43 @@ use prometheus_client::registry::Registry;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use values::Mono;
 
 /// An engine that does not answer a question within this is stuck.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// Anybody may ask whether the box is ready: an answer serves all who ask within this.
+const ANSWER_KEPT: Duration = Duration::from_secs(1);
 
 /// Each part's state, `ok` or what is wrong, in a word.
-pub async fn components(app: &App) -> BTreeMap<&'static str, &'static str> {
+pub type Components = BTreeMap<&'static str, &'static str>;
+
+/// The last answer; whoever asks meanwhile waits for it.
+#[derive(Default)]
+pub struct Probe(tokio::sync::Mutex<Option<(Mono, Components)>>);
+
+impl Probe {
+    /// The state of all parts, as of a moment ago.
+    pub async fn components(&self, app: &App) -> Components {
+        let mut last = self.0.lock().await;
+        let now = app.shell.clock.mono();
+        match &*last {
+            Some((at, components)) if now.since(*at) < ANSWER_KEPT => components.clone(),
+            Some(_) | None => {
+                let components = ask(app).await;
+                *last = Some((app.shell.clock.mono(), components.clone()));
+                components
+            }
+        }
+    }
+}
+
+async fn ask(app: &App) -> Components {
     let state = |answered: bool| if answered { "ok" } else { "stuck" };
     let store = Arc::clone(&app.shell.store);
     let reads = tokio::task::spawn_blocking(move || store.load_open_sessions().is_ok());
-    let wifi = tokio::time::timeout(ANSWER_MAX, app.wifi.sessions()).await.is_ok();
+    // Its counters come from the engine's own task, and there are none when that is gone; sessions are read beside it.
+    let counters = tokio::time::timeout(ANSWER_MAX, app.wifi.counters()).await;
+    let wifi = counters.is_ok_and(|counters| !counters.is_empty());
     let print = tokio::time::timeout(ANSWER_MAX, app.print.jobs(1)).await.is_ok();
     let door = tokio::time::timeout(ANSWER_MAX, app.door.doors()).await.is_ok();
     let store = tokio::time::timeout(ANSWER_MAX, reads).await.is_ok_and(|read| read.unwrap_or(false));
@@ -58,7 +85,7 @@ pub async fn feed_watchdog(app: Arc<App>) {
             () = tokio::time::sleep(interval / 2) => {}
             () = app.shell.stopped() => return,
         }
-        let components = components(&app).await;
+        let components = app.probe.components(&app).await;
         if components.values().all(|state| *state == "ok") {
             host::notify::alive();
         } else {

@@ -167,7 +167,15 @@ async fn start(shell: &Shell, pki: &Pki, sockets: Sockets, claimed: bool) -> Res
     let print = http::ipp::spawn(shell.clone(), sockets.ipp, Arc::clone(&tls)).await.map_err(failed("IPP"))?;
     let door = mqtt::spawn(shell.clone(), mqtt_tls, sockets.mqtt, sockets.mqtt_plain).await.map_err(failed("MQTT"))?;
     let claim = admin::Door::open(&shell.data, claimed).map_err(failed("the claim code cannot be written"))?;
-    let app = Arc::new(App { shell: shell.clone(), wifi, print, door, claim, sessions: Default::default() });
+    let app = Arc::new(App {
+        shell: shell.clone(),
+        wifi,
+        print,
+        door,
+        claim,
+        sessions: Default::default(),
+        probe: Default::default(),
+    });
     let console = http::console::bind(&shell.data).map_err(failed("the unix socket cannot be made"))?;
     tokio::spawn(http::console::serve(shell.clone(), console, Arc::clone(&app)));
     tokio::spawn(http::web::serve(shell.clone(), sockets.https, tls, Arc::clone(&app)));

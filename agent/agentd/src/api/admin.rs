@@ -287,7 +287,7 @@ pub struct Readiness {
 /// The box does its work: logins, printing, doors, and writing things down.
 #[utoipa::path(get, path = "/readyz", responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 async fn readyz(app: AppState) -> (StatusCode, Json<Readiness>) {
-    let components = crate::probe::components(&app).await;
+    let components = app.probe.components(&app).await;
     let ready = components.values().all(|state| *state == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, components }))

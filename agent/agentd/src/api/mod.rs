@@ -32,6 +32,7 @@ pub struct App {
     pub door: crate::net::mqtt::DoorHandle,
     pub claim: ClaimDesk,
     pub sessions: guard::Sessions,
+    pub probe: crate::probe::Probe,
 }
 
 pub type AppState = axum::extract::State<Arc<App>>;
