@@ -165,7 +165,12 @@ pub enum Print {
     /// Settle a job that needs checking at so many pages
     Settle { job: String, pages: u32 },
     /// Add print credit, in the site's currency
-    Credit { member: String, amount: String },
+    Credit {
+        member: String,
+        /// Such as 5 or 5.50; a negative amount takes credit back
+        #[arg(allow_negative_numbers = true)]
+        amount: String,
+    },
     /// Issue a user name and token for printing
     Token { member: String },
 }

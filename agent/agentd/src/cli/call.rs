@@ -22,7 +22,12 @@ pub async fn open(data: &Path, method: Method, path: &str, body: Option<Value>) 
     let not_running = |error: &dyn std::fmt::Display| Failure::NotRunning {
         sentence: format!("the box is not running: {}: {error}", socket.display()),
     };
-    let stream = UnixStream::connect(&socket).await.map_err(|error| not_running(&error))?;
+    let stream = UnixStream::connect(&socket).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            Failure::refused(format!("{}: {error}; run this as root or as the box's own user", socket.display()))
+        }
+        _ => not_running(&error),
+    })?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| not_running(&error))?;
     tokio::spawn(connection);

@@ -207,21 +207,25 @@ async fn events(data: &Path, follow: bool, member: Option<String>, limit: u32, a
         }
     };
     let mut body = open(data, Method::GET, "/api/events/stream", None).await?.into_body();
-    let mut text = String::new();
+    let mut received = Vec::new();
     while let Some(Ok(frame)) = body.frame().await {
-        let Some(bytes) = frame.data_ref() else { continue };
-        text.push_str(&String::from_utf8_lossy(bytes));
-        while let Some(end) = text.find("\n\n") {
-            let block: String = text.drain(..end + 2).collect();
-            for line in block.lines().filter_map(|line| line.strip_prefix("data: ")) {
-                let Ok(record) = serde_json::from_str::<Value>(line) else { continue };
-                if wanted.as_ref().is_none_or(|member| record["member"] == *member) {
-                    say(&if as_json { record.to_string() } else { print_out::event(&record) });
-                }
+        received.extend_from_slice(frame.data_ref().map_or(&[], |bytes| bytes));
+        for record in take_records(&mut received) {
+            if wanted.as_ref().is_none_or(|member| record["member"] == *member) {
+                say(&if as_json { record.to_string() } else { print_out::event(&record) });
             }
         }
     }
-    Ok(())
+    Err(Failure::NotRunning { sentence: "the box has stopped".to_owned() })
+}
+
+/// Takes the whole records out of what was received of a stream of events. How many rows were left out (`lagged`) is no
+/// record; the rows stand in the history.
+fn take_records(received: &mut Vec<u8>) -> Vec<Value> {
+    let Some(end) = received.windows(2).rposition(|two| two == b"\n\n") else { return Vec::new() };
+    let blocks: Vec<u8> = received.drain(..end + 2).collect();
+    let lines = blocks.split(|&byte| byte == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
+    lines.filter_map(|line| serde_json::from_slice(line).ok()).filter(Value::is_object).collect()
 }
 
 fn stdin_line() -> Result<String, Failure> {
@@ -262,6 +266,27 @@ fn moment(text: &str) -> Result<i64, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_are_taken_whole_whatever_pieces_they_come_in() {
+        let stream = "event: record\ndata: {\"n\":\"Børge\"}\n\n: \n\nevent: lagged\ndata: 7\n\ndata: {\"n\":2}\n\n";
+        for piece in 1..stream.len() {
+            let (mut received, mut records) = (Vec::new(), Vec::new());
+            for bytes in stream.as_bytes().chunks(piece) {
+                received.extend_from_slice(bytes);
+                records.extend(take_records(&mut received));
+            }
+            assert_eq!(records, [json!({"n": "Børge"}), json!({"n": 2})], "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn credit_can_be_taken_back() {
+        use clap::Parser;
+        let args = ["doorpost", "print", "credit", "Mara Holm", "-1.50", "--json"];
+        let parsed = super::super::args::Args::try_parse_from(args).expect("a negative amount is an amount");
+        assert!(matches!(parsed.command, Command::Print(Print::Credit { amount, .. }) if amount == "-1.50"));
+    }
 
     #[test]
     fn amounts_are_read_as_people_write_them() {
