@@ -28,7 +28,7 @@ const PULSE_MIN_MS: u32 = 200;
 const AMOUNT_MAX: f64 = 100_000.0;
 
 pub(super) fn build(yaml: SiteYaml, folder: &Path) -> Result<SiteFile, Vec<Fault>> {
-    let mut check = Check { faults: Vec::new() };
+    let mut check = Check { faults: Vec::new(), taken: BTreeMap::new() };
     let site = check.site(&yaml.site);
     let listen = check.listen(&yaml.listen);
     let schedules: BTreeMap<ScheduleName, Schedule> =
@@ -59,6 +59,8 @@ struct Known<'a> {
 
 struct Check {
     faults: Vec<Fault>,
+    /// What only one thing may have, and which has it.
+    taken: BTreeMap<String, String>,
 }
 
 impl Check {
@@ -71,6 +73,14 @@ impl Check {
         match text.value.parse() {
             Ok(value) => Some(value),
             Err(_) => self.fault(text, format!("{what} `{}` is not valid: expected {expected}", text.value)),
+        }
+    }
+
+    /// Lets one thing alone have a value; `what` names the value in the message.
+    fn only_one(&mut self, at: &Spanned<String>, what: String, owner: &str) -> Option<()> {
+        match self.taken.insert(what.clone(), owner.to_owned()) {
+            None => Some(()),
+            Some(first) => self.fault(at, format!("{what} belongs to `{first}` already: expected another one")),
         }
     }
 
@@ -117,9 +127,7 @@ impl Check {
         if yaml.name.value.trim().is_empty() {
             self.fault::<(), _>(&yaml.name, "the site's name is empty: expected what people call the space".into());
         }
-        let realm_ok = yaml.realm.value.contains('.')
-            && yaml.realm.value.len() <= 253
-            && yaml.realm.value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
+        let realm_ok = is_domain(&yaml.realm.value);
         if !realm_ok {
             self.fault::<(), _>(
                 &yaml.realm,
@@ -249,6 +257,9 @@ impl Check {
                 return self.fault(vlan, format!("the VLAN {} is not valid: expected 1 to {VLAN_MAX}", vlan.value));
             }
         };
+        if let Some(team) = &yaml.team {
+            self.only_one(team, format!("the team `{}`", team.value), name.as_str())?;
+        }
         Some(Network { name, vlan, team: yaml.team.map(|team| team.value) })
     }
 
@@ -259,6 +270,8 @@ impl Check {
         folder: &Path,
     ) -> Option<AccessPoint> {
         let address: IpAddr = self.parse(&yaml.address, "the address", "an IP address such as 192.168.10.5")?;
+        let address = address.to_canonical(); // as the addresses that packets come from are written
+        self.only_one(&yaml.address, format!("the address {address}"), name.as_str())?;
         let secret = self.secret(&yaml.secret, address, folder)?;
         Some(AccessPoint { name, address, secret, coa_port: yaml.coa_port })
     }
@@ -404,6 +417,19 @@ impl Check {
             format!("the amount {} is not valid: expected 0 to {AMOUNT_MAX} with at most two decimals", yaml.value),
         )
     }
+}
+
+/// Two labels or more of RFC 1123 2.1, in lower case; with `doorpost.` in front they must still be a name (RFC 1035 3.1).
+fn is_domain(text: &str) -> bool {
+    const LABEL_MAX_BYTES: usize = 63;
+    const REALM_MAX_BYTES: usize = 253 - "doorpost.".len();
+    let is_label = |label: &str| {
+        (1..=LABEL_MAX_BYTES).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= REALM_MAX_BYTES && text.contains('.') && text.split('.').all(is_label)
 }
 
 fn weekdays(text: &str) -> Option<Vec<Weekday>> {

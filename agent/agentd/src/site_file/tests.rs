@@ -60,3 +60,22 @@ fn a_night_shift_runs_past_midnight() {
     let slots: Vec<_> = night.slots.iter().map(|slot| (slot.weekday, slot.from_minute, slot.until_minute)).collect();
     assert_eq!(slots, [(jiff::civil::Weekday::Friday, 1320, 1440), (jiff::civil::Weekday::Saturday, 0, 360)]);
 }
+
+#[test]
+fn what_leads_to_one_thing_stands_once() {
+    let points = "access_points:\n  a: {address: 127.0.0.1, secret: testing123}\n  b: {address: '::ffff:127.0.0.1', secret: testing123}";
+    assert_eq!(
+        faults_of(points),
+        ["site.yaml:4:16: the address 127.0.0.1 belongs to `a` already: expected another one"]
+    );
+    let teams = "networks:\n  a: {team: studio}\n  b: {team: studio}";
+    assert_eq!(faults_of(teams), ["site.yaml:4:13: the team `studio` belongs to `a` already: expected another one"]);
+}
+
+#[test]
+fn a_realm_is_a_domain() {
+    for realm in [".", "a..b", "-a.b", "a-.b", "harbour", "Harbour.example", &format!("a.{}", "x".repeat(64))] {
+        let text = format!("site: {{name: Harbour, realm: '{realm}', time_zone: Europe/Copenhagen}}");
+        assert!(check(&text).is_err_and(|faults| faults[0].contains("the realm")), "{realm}");
+    }
+}
