@@ -68,7 +68,13 @@ pub struct Behaviour {
 
 impl Default for Behaviour {
     fn default() -> Self {
-        let capabilities = Capabilities { colour: true, duplex: true, ..Capabilities::default() };
+        let capabilities = Capabilities {
+            colour: true,
+            duplex: true,
+            urf: ["V1.4", "CP1", "W8", "SRGB24", "RS300", "DM1", "MT1", "IS1"].map(Into::into).to_vec(),
+            pwg_raster_types: vec!["sgray_8".into(), "srgb_8".into()],
+            ..Capabilities::default()
+        };
         Self { fault: Fault::None, counting: Counting::Honest, page_ms: 1, chunk_ms: 0, capabilities }
     }
 }
