@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use values::{CredentialId, MemberId, Now, Pii, Timestamp};
 
-/// A Wi-Fi key of an operator's own choosing: WPA's passphrases have the same bounds.
+/// A Wi-Fi key of an operator's own choosing: not shorter than a WPA passphrase, not longer than PAP carries (RFC 2865 5.2).
 const KEY_MIN_CHARS: usize = 8;
-const KEY_MAX_CHARS: usize = 128;
+const KEY_MAX_BYTES: usize = 128;
 const LABEL_MAX_CHARS: usize = 100;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
@@ -320,13 +320,10 @@ async fn issue_wifi_key(
     let password = match new.password {
         None => typeable(4, 5),
         Some(password) => {
-            if !(KEY_MIN_CHARS..=KEY_MAX_CHARS).contains(&password.chars().count())
-                || password.chars().any(char::is_control)
-            {
-                return Err(Problem::invalid(
-                    "The Wi-Fi key",
-                    &format!("{KEY_MIN_CHARS} to {KEY_MAX_CHARS} characters"),
-                ));
+            if !is_wifi_key(&password) {
+                let expected =
+                    format!("at least {KEY_MIN_CHARS} characters, in at most {KEY_MAX_BYTES} bytes of UTF-8");
+                return Err(Problem::invalid("The Wi-Fi key", &expected));
             }
             password
         }
@@ -335,6 +332,10 @@ async fn issue_wifi_key(
     let committed = app.shell.registrar.submit(actor, Command::IssueWifiKey { member, label, nt_hash }).await?;
     let realm = &committed.snapshot.site.site.realm;
     Ok((StatusCode::CREATED, Json(issued(&committed.changes, realm, Some(password))?)))
+}
+
+fn is_wifi_key(text: &str) -> bool {
+    text.chars().count() >= KEY_MIN_CHARS && text.len() <= KEY_MAX_BYTES && !text.chars().any(char::is_control)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -409,4 +410,19 @@ async fn revoke(
     let committed = app.shell.registrar.submit(actor, Command::RevokeCredential { credential: id }).await?;
     let credential = committed.snapshot.credentials.get(&id).ok_or(policy::Reason::UnknownCredential)?;
     Ok(Json(credential_view(credential)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wifi_key_fits_the_password_that_pap_carries() {
+        for (key, fits) in
+            [("x".repeat(7), false), ("x".repeat(8), true), ("x".repeat(128), true), ("ø".repeat(65), false)]
+        {
+            assert_eq!(is_wifi_key(&key), fits, "{} bytes", key.len());
+        }
+        assert!(!is_wifi_key("with\ttab"));
+    }
 }
