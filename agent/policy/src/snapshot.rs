@@ -4,7 +4,7 @@
 use crate::apply::Change;
 use crate::people::{Credential, CredentialKind, Member, Pass, Team};
 use crate::print::{PrintAccount, Reservation, Settlement};
-use crate::site::{Device, Network, Plan, SiteModel};
+use crate::site::{Device, Plan, SiteModel};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use values::{BookingId, CredentialId, DeviceName, JobId, MemberId, PassId, ResourceName, Secret, TeamId, Timestamp};
@@ -193,14 +193,6 @@ impl Snapshot {
     #[must_use]
     pub fn plan_of(&self, member: &Member) -> Option<&Plan> {
         self.site.plans.get(&member.plan)
-    }
-
-    /// Where a member's devices land: the team's network, else the plan's.
-    #[must_use]
-    pub fn network_of(&self, member: &Member) -> Option<&Network> {
-        let team = member.team.and_then(|id| self.teams.get(&id));
-        team.and_then(|team| self.site.networks.values().find(|network| network.team.as_deref() == Some(&team.name)))
-            .or_else(|| self.plan_of(member)?.wifi.as_ref().and_then(|wifi| self.site.networks.get(&wifi.network)))
     }
 
     pub fn credentials_of(&self, member: MemberId) -> impl Iterator<Item = &Credential> {
