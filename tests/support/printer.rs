@@ -273,7 +273,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             let mut connection = http::Connection::new(stream);
             tokio::select! {
                 _ = serve(&mut connection, &shared) => {}
-                () = shared.power_lost() => connection.reset(),
+                () = shared.power_lost() => {}
+            }
+            if !shared.is_powered() {
+                connection.reset();
             }
         });
     }
