@@ -272,8 +272,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         tokio::spawn(async move {
             let mut connection = http::Connection::new(stream);
             tokio::select! {
-                _ = serve(&mut connection, &shared) => {}
+                biased; // without power nothing more is said
                 () = shared.power_lost() => {}
+                _ = serve(&mut connection, &shared) => {}
             }
             if !shared.is_powered() {
                 connection.reset();
