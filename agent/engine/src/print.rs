@@ -282,6 +282,8 @@ struct Upstream {
     /// The job that it works on; the others wait for their turn.
     busy: Option<JobId>,
     capabilities: Option<Arc<ipp::Capabilities>>,
+    /// Has named a count above zero, for any job: from then on, no count is news.
+    has_counted: bool,
     /// Whether Create-Job is known not to be understood.
     print_job_only: bool,
     /// Did not answer when it was asked last.

@@ -290,6 +290,9 @@ impl PrintEngine {
 
     fn stands(&mut self, cx: &mut Context<'_>, facts: Facts, watching: Watching, status: UpstreamJobStatus) {
         let counter = counter(&status, &facts);
+        if let (Some(1..), Some(upstream)) = (counter, self.printers.get_mut(&facts.printer)) {
+            upstream.has_counted = true;
+        }
         let canceled = watching.canceled;
         // A printer that names no state says that it has the job, and no more.
         match status.state.unwrap_or(JobState::Processing) {

@@ -17,7 +17,7 @@ use super::job::{Closing, ClosingPhase, Ended, Facts, Held, Job, Queued, Stage};
 use super::{PrintEngine, forwarding, ticket};
 use crate::Context;
 use policy::Reason;
-use policy::print::{Ending, JobRecord, JobStage, PrintResult, Reservation, UpstreamJob};
+use policy::print::{CountedBy, Ending, JobRecord, JobStage, PrintResult, Reservation, UpstreamJob};
 use proto::ipp::{DocumentFormat, Ticket};
 use std::collections::BTreeMap;
 use values::{JobId, Pii};
@@ -67,6 +67,9 @@ impl PrintEngine {
         let (facts, readable) = facts(&record);
         match record.stage {
             JobStage::Ended { ending, pages, by, charged_minor, sentence } => {
+                if let (Some(CountedBy::Counter), Some(upstream)) = (by, self.printers.get_mut(&facts.printer)) {
+                    upstream.has_counted = true;
+                }
                 self.put(Job { facts, stage: Stage::Ended(Ended { ending, pages, by, charged_minor, sentence }) });
             }
             JobStage::NeedsChecking { ending, sentence } if is_reserved => {

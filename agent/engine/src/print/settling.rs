@@ -25,13 +25,22 @@ impl PrintEngine {
         let Some(reservation) = cx.snapshot.reservations.get(&facts.id) else {
             return self.end_unpaid(cx, facts, ending, sentence);
         };
-        let printer_counts = cx.snapshot.site.printers.get(&facts.printer).is_none_or(|printer| printer.counts);
+        let printer_counts = self.counts(cx, &facts, result);
         match settle(result, reservation, printer_counts) {
             Settlement::NeedsChecking => self.leave_for_checking(cx, facts, ending, sentence),
             settlement @ (Settlement::Settle { .. } | Settlement::Void) => {
                 self.close(cx, facts, settlement, ending, sentence);
             }
         }
+    }
+
+    /// Whether the printer is one that counts. The site file may say that it does not; and one that completes jobs, counts
+    /// nothing and never counted anything shows it by itself.
+    fn counts(&self, cx: &Context<'_>, facts: &Facts, result: PrintResult) -> bool {
+        let is_said_to = cx.snapshot.site.printers.get(&facts.printer).is_none_or(|printer| printer.counts);
+        let has_counted = self.printers.get(&facts.printer).is_some_and(|upstream| upstream.has_counted);
+        let counted_nothing = matches!(result, PrintResult::Completed { counter: None | Some(0) });
+        is_said_to && (has_counted || !counted_nothing)
     }
 
     /// Nobody can say what came out: nothing is charged, and a person is asked.

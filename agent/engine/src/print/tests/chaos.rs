@@ -140,6 +140,11 @@ fn the_box_is_restarted_at_any_moment() {
 
 #[test]
 fn everything_at_once() {
-    seeds(100, Trouble { printer: 8, lies: 5, storage: 6, slow: true, only_print_job: false }, true, false);
-    seeds(100, Trouble { printer: 8, lies: 5, storage: 6, slow: true, only_print_job: true }, true, false);
+    seeds(100, Trouble { printer: 8, lies: 5, storage: 6, slow: true, ..Trouble::default() }, true, false);
+    seeds(
+        100,
+        Trouble { printer: 8, lies: 5, storage: 6, slow: true, only_print_job: true, ..Trouble::default() },
+        true,
+        false,
+    );
 }

@@ -55,6 +55,27 @@ fn a_printer_that_does_not_count_settles_by_estimate() {
 }
 
 #[test]
+fn a_printer_that_never_counted_is_known_by_it_and_one_that_did_is_asked_about() {
+    let mut world = quiet(true);
+    world.trouble.counts_nothing = true;
+    world.print_job(7);
+    world.run(MINUTE);
+    assert_eq!(ended(&world, only_job(&world)), (7, Some(CountedBy::Estimate), 0));
+    world.trouble.counts_nothing = false;
+    world.print_job(3);
+    world.run(MINUTE);
+    world.trouble.counts_nothing = true;
+    world.print_job(2);
+    world.run(MINUTE);
+    let states: Vec<_> = world.engine.jobs(2).iter().map(|job| (job.state, job.counted_by)).collect();
+    assert_eq!(states, [("needs-checking", None), ("completed", Some(CountedBy::Counter))]);
+    world.crash();
+    world.print_job(2);
+    world.run(MINUTE);
+    assert_eq!(world.engine.jobs(1)[0].state, "needs-checking", "a restart does not forget it");
+}
+
+#[test]
 fn a_printer_that_knows_print_job_only_is_served_too() {
     let mut world = World::new(3, true, Trouble { only_print_job: true, ..Trouble::default() });
     world.drain();

@@ -141,6 +141,7 @@ pub struct Trouble {
     pub storage: u64,
     pub slow: bool,
     pub only_print_job: bool,
+    pub counts_nothing: bool,
 }
 
 /// An effect that has been asked for.
@@ -452,7 +453,7 @@ impl World {
         let lie = self.strikes(self.trouble.lies).then(|| self.below(4));
         let Some(job) = self.printer.get_mut(&upstream_job_id) else { return Polled::Vanished };
         job.polls += 1;
-        let printed = Some(job.printed);
+        let printed = Some(if self.trouble.counts_nothing { 0 } else { job.printed });
         let mut status = UpstreamJobStatus {
             job_id: upstream_job_id,
             job_name: Some(job.name.clone()),
