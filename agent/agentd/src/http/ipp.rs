@@ -172,6 +172,10 @@ pub async fn spawn(
     let task = task::Task::new(shell.clone(), spool.clone(), upstream, inbox.clone(), records)?;
     tokio::spawn(task.run(asked));
     let desk = request::Desk { inbox: inbox.clone(), spool, counters: Arc::clone(&counters) };
-    tokio::spawn(connection::serve(shell.clone(), listener, tls, desk));
+    // CUPS's client library takes a session ticket that arrives before the answer for a broken connection and tries again
+    // for ever (seen with libcups 2.4.2 over GnuTLS). Print clients come seldom; they can do without resumption.
+    let mut tls = rustls::ServerConfig::clone(&tls);
+    tls.send_tls13_tickets = 0;
+    tokio::spawn(connection::serve(shell.clone(), listener, Arc::new(tls), desk));
     Ok(PrintHandle { shell, inbox, counters })
 }
