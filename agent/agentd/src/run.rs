@@ -79,6 +79,11 @@ pub async fn run(site: &Path, data: &Path) -> Result<(), RunError> {
     let _ = stop.send(true);
     drop(app);
     let store = Arc::clone(&shell.store);
+    drop(shell);
+    // Every task has a shell until it has answered what it was asked; only then is there nothing more to write down.
+    if tokio::time::timeout(STOP_MAX, stop.closed()).await.is_err() {
+        tracing::warn!("something was still under way at the end");
+    }
     let closed = tokio::task::spawn_blocking(move || store.close());
     let _ = tokio::time::timeout(STOP_MAX, closed).await;
     let _ = fs::remove_file(data.join(http::console::SOCKET));
