@@ -111,8 +111,9 @@ impl Store {
         self.core.submit(
             Urgency::Now,
             |db| Ok(db.execute("UPDATE box SET was_closed = 1 WHERE id = 1", [])?),
-            |outcome| {
-                if let Err(error) = outcome {
+            |outcome| match outcome {
+                Ok(_) | Err(StoreError::Stopped) => {} // written down now, or by the call that closed the store
+                Err(error) => {
                     tracing::warn!(%error, "the clean stop could not be written down; the next start checks core.db");
                 }
             },
