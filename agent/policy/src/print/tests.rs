@@ -154,8 +154,10 @@ fn who_may_print() {
 
 #[test]
 fn a_job_costs_the_allowance_first_and_then_money() {
-    // credit, settled, reserved, pages -> included, charge or what is short
-    let table: &[(i64, u32, u32, u32, Result<(u32, i64), i64>)] = &[
+    /// Included pages and charge, or what is short.
+    type Cost = Result<(u32, i64), i64>;
+    // credit, settled, reserved, pages
+    let table: &[(i64, u32, u32, u32, Cost)] = &[
         (0, 0, 0, 20, Ok((20, 0))),
         (0, 0, 0, 21, Ok((20, 10))),
         (0, 0, 0, 30, Ok((20, 100))),   // just inside the overdraft
