@@ -16,8 +16,9 @@ use tokio::net::TcpSocket;
 /// Swipes at each, and in how many turns.
 const TURNS: usize = 10;
 const SWIPES_A_TURN: usize = 100;
-/// Between two swipes at one door: a second badge within a second joins the first and has no command of its own.
-const SAME_DOOR: Duration = Duration::from_millis(1_500);
+/// Between two swipes at one door: a second badge within a second joins the first and has no command of its own. After the pulse
+/// of a second and a half more, the relay would be asked whether it is off.
+const SAME_DOOR: Duration = Duration::from_millis(1_200);
 const PATIENCE: Duration = Duration::from_secs(3);
 const KEEP_ALIVE_S: u16 = 60;
 
@@ -75,21 +76,10 @@ impl Mqtt {
         self.send(0x30, &body)
     }
 
-    fn ping(&mut self) -> io::Result<()> {
-        self.send(0xc0, &[])?;
-        let (kind, _) = self.packet()?;
-        assert_eq!(kind, 0xd0, "PINGRESP");
-        Ok(())
-    }
-
     /// The next message: its topic and payload.
     fn message(&mut self) -> io::Result<(String, Vec<u8>)> {
         let (kind, body) = self.packet()?;
-        assert_eq!(kind & 0xf0, 0x30, "a PUBLISH");
-        let length = usize::from(u16::from_be_bytes([body[0], body[1]]));
-        // A packet identifier stands between topic and payload when the sender chose QoS 1.
-        let payload_at = 2 + length + if kind & 0b110 == 0 { 0 } else { 2 };
-        Ok((String::from_utf8_lossy(&body[2..2 + length]).into_owned(), body[payload_at..].to_vec()))
+        Ok(published(kind, &body))
     }
 
     fn send(&mut self, kind: u8, body: &[u8]) -> io::Result<()> {
@@ -124,6 +114,14 @@ impl Mqtt {
             }
         }
     }
+}
+
+fn published(kind: u8, body: &[u8]) -> (String, Vec<u8>) {
+    assert_eq!(kind & 0xf0, 0x30, "a PUBLISH");
+    let length = usize::from(u16::from_be_bytes([body[0], body[1]]));
+    // A packet identifier stands between topic and payload when the sender chose QoS 1.
+    let payload_at = 2 + length + if kind & 0b110 == 0 { 0 } else { 2 };
+    (String::from_utf8_lossy(&body[2..2 + length]).into_owned(), body[payload_at..].to_vec())
 }
 
 /// Length of the fixed header, and of what follows it.
@@ -173,10 +171,24 @@ impl Pair {
         self.relay.publish(&format!("relay-{}/status/switch:0", self.n), status.as_bytes()).expect("a status");
     }
 
-    fn swipe(&mut self, badge: &str) -> Instant {
-        if let Some(last) = self.swiped_at {
-            sleep(SAME_DOOR.saturating_sub(last.elapsed()));
+    /// Waits until the door may be opened anew, says that the relay is off again, and answers when it was asked.
+    fn close(&mut self) {
+        let Some(last) = self.swiped_at else { return };
+        sleep(SAME_DOOR.saturating_sub(last.elapsed()));
+        self.status(false);
+        self.relay.send(0xc0, &[]).expect("a ping");
+        loop {
+            let (kind, body) = self.relay.packet().expect("an answer");
+            if kind == 0xd0 {
+                return;
+            }
+            let call: Value = serde_json::from_slice(&published(kind, &body).1).expect("JSON");
+            assert_eq!(call["method"], "Switch.GetStatus", "after the pulse");
+            self.answer(&call, &json!({"id": 0, "output": false}));
         }
+    }
+
+    fn swipe(&mut self, badge: &str) -> Instant {
         let payload = format!("{{\"uid\":\"{badge}\"}}");
         let topic = format!("readers/reader-{}/badge", self.n);
         let at = Instant::now();
@@ -195,7 +207,6 @@ impl Pair {
         assert_eq!(command["method"], "Switch.Set");
         self.answer(&command, &json!({"was_on": false}));
         self.status(true);
-        self.status(false);
         (probed_at - began, commanded_at - began)
     }
 
@@ -254,6 +265,8 @@ pub fn measure(folder: &Path, doorpost: &Doorpost, people: &People, runtime: &to
         let badge = |n: usize| people.badges[(turn * SWIPES_A_TURN + n) % people.badges.len()].as_str();
         let (before, broker_before) = (doorpost.running.cpu(), broker.cpu());
         for n in 0..SWIPES_A_TURN {
+            others[n % DOORS].close();
+            ours[n % DOORS].close();
             let (probe, command) = ours[n % DOORS].whole_swipe(badge(n));
             let answer = others[n % DOORS].answered_swipe(badge(n));
             // The first turn is for warming up.
@@ -267,8 +280,6 @@ pub fn measure(folder: &Path, doorpost: &Doorpost, people: &People, runtime: &to
             cpu += doorpost.running.cpu().saturating_sub(before);
             broker_cpu += broker.cpu().saturating_sub(broker_before);
         }
-        ours.iter_mut().for_each(|pair| pair.relay.ping().expect("a ping"));
-        others.iter_mut().for_each(|pair| pair.relay.ping().expect("a ping"));
     }
     let swipes = TURNS * SWIPES_A_TURN;
     let sync = syncs(&doorpost.data);

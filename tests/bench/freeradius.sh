@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# freeradius.sh DIR USERS: lays FreeRADIUS's configuration out in DIR/raddb: Debian's own, with one ECDSA P-256 server certificate,
+# freeradius.sh DIR USERS PORT: lays FreeRADIUS's configuration out in DIR/raddb: Debian's own, with one ECDSA P-256 server certificate,
 # TTLS and PEAP over TLS up to 1.3, no session cache (its default), the users of the file USERS, and the client 127.0.0.1 with the
-# secret testing123 (its default). The CA stands in DIR/pki/ca.pem. Start it by: freeradius -f -d DIR/raddb -i 127.0.0.1 -p PORT
+# secret testing123 (its default), listening on 127.0.0.1:PORT only. The CA stands in DIR/pki/ca.pem.
+# Start it by: freeradius -f -d DIR/raddb
 set -euo pipefail
 mkdir -p "$1"
 dir=$(readlink -f "$1") users=$(readlink -f "$2")
 raddb=$dir/raddb
+port=$3
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 mkdir -p "$dir/pki" "$dir/log" "$dir/var/run/freeradius"
@@ -31,5 +33,11 @@ sed -i -e "s#/etc/freeradius/3.0#$raddb#g" \
   -e "s#^logdir = .*#logdir = $dir/log#" \
   -e "s#^raddbdir = .*#raddbdir = $raddb#" \
   -e 's#^\s*\(user\|group\) = freerad#\t\# &#' "$raddb/radiusd.conf"
+# Instead of all addresses and the well-known ports: one socket. (The options -i and -p would leave out the virtual server.)
+for site in default inner-tunnel; do
+  awk '/^listen \{/ { skip = 1 } !skip { print } skip && /^}/ { skip = 0 }' "$raddb/sites-available/$site" >"$dir/site"
+  cp "$dir/site" "$raddb/sites-available/$site"
+done
+sed -i "s#^server default {#&\nlisten {\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = $port\n}#" "$raddb/sites-available/default"
 cat "$users" "$raddb/mods-config/files/authorize" >"$dir/authorize"
 cp "$dir/authorize" "$raddb/mods-config/files/authorize"

@@ -134,10 +134,11 @@ pub fn start_freeradius(folder: &Path, users: &[Name]) -> (Running, u16, PathBuf
     let folder = folder.join("freeradius");
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("users"), text).expect("the users");
-    script("freeradius.sh", &[&folder.display().to_string(), &folder.join("users").display().to_string()]);
     let port = support::daemon::free_udp_port();
+    let users = folder.join("users");
+    script("freeradius.sh", &[&folder.display().to_string(), &users.display().to_string(), &port.to_string()]);
     let mut command = Command::new("freeradius");
-    command.args(["-f", "-i", "127.0.0.1", "-p", &port.to_string(), "-d"]).arg(folder.join("raddb"));
+    command.args(["-f", "-d"]).arg(folder.join("raddb"));
     let running = Running::start(&mut command, &folder.join("out.log"));
     let log = folder.join("log/radius.log");
     for _ in 0..200 {
