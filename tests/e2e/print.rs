@@ -116,10 +116,8 @@ fn name_service() {
                     .stdin(Stdio::null())
                     .stdout(Stdio::null())
                     .stderr(Stdio::null());
-                let _child = service.spawn().expect("setpriv (Debian package util-linux)");
-                loop {
-                    std::thread::park();
-                }
+                let mut service = service.spawn().expect("setpriv (Debian package util-linux)");
+                let _ = service.wait(); // it ends when this process does
             });
             let began = Instant::now();
             while !answers(socket) {

@@ -290,3 +290,6 @@ impl Unpacker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -386,3 +386,6 @@ impl ServerCertVerifier for PinnedPrinter {
         self.algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;
