@@ -149,6 +149,8 @@ pub struct Counters {
     pub unknown: u64,
     /// Commands that left before their intent was on the disk.
     pub intent_gaps: u64,
+    /// Rows of history that were counted instead of written, because their like had just been written ten times.
+    pub rows_suppressed: u64,
     pub resets: u64,
 }
 
@@ -160,6 +162,8 @@ pub struct DoorEngine {
     last: BTreeMap<DoorName, LastOpening>,
     outputs: VecDeque<Output>,
     quiet: Quiet,
+    /// Of its own, so that no crowd at a reader hides what a device does.
+    turned_away: Quiet,
     last_send: u64,
     counters: Counters,
 }
@@ -325,15 +329,19 @@ impl DoorEngine {
 
     fn over(&mut self, cx: &mut Context<'_>, epoch: Epoch, ending: Ending) {
         let Some(link) = self.links.remove(epoch) else { return };
-        let is_abrupt = match ending {
-            // What was said last (a CONNACK with its code) should still arrive.
-            Ending::ByClient | Ending::Refused | Ending::Misbehaved(_) => false,
-            Ending::ConnectionLost
-            | Ending::KeepAlive
-            | Ending::ConnectTimeout
-            | Ending::TooFast
-            | Ending::Dismissed => true,
-        };
+        // A command that nobody has answered dies with its connection; a soft end would let it leave late.
+        let has_command =
+            self.underway.values().any(|underway| underway.opening.epoch == epoch && underway.opening.is_in_the_air());
+        let is_abrupt = has_command
+            || match ending {
+                // What was said last (a CONNACK with its code) should still arrive.
+                Ending::ByClient | Ending::Refused | Ending::Misbehaved(_) => false,
+                Ending::ConnectionLost
+                | Ending::KeepAlive
+                | Ending::ConnectTimeout
+                | Ending::TooFast
+                | Ending::Dismissed => true,
+            };
         self.outputs.push_back(if is_abrupt { Output::Reset { epoch } } else { Output::Close { epoch } });
         self.counters.resets += u64::from(is_abrupt && ending != Ending::ConnectionLost);
         let device = link.known.as_ref().map(|known| known.device.name.clone());
@@ -391,10 +399,12 @@ impl DoorEngine {
         code: &'static str,
         row: impl FnOnce(&mut Context<'_>) -> Record,
     ) {
-        if let Some(suppressed) = self.quiet.admit(subject, code, cx.now.mono) {
-            let record = row(cx);
-            let record = if suppressed > 0 { record.fact("not_shown_before", suppressed) } else { record };
-            self.outputs.push_back(Output::Record(record));
+        match self.quiet.admit(subject, code, cx.now.mono) {
+            Some(suppressed) => {
+                let record = history::after(row(cx), suppressed);
+                self.outputs.push_back(Output::Record(record));
+            }
+            None => self.counters.rows_suppressed += 1,
         }
     }
 }

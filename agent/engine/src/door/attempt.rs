@@ -84,7 +84,7 @@ pub struct Underway {
     pub opening: Opening,
     door: DoorName,
     relay: Relay,
-    /// The first one's intent stands for the pulse itself.
+    /// The intent of the first one who may stands for the pulse itself.
     intent: IntentId,
     member: Option<MemberId>,
     attempts: Vec<Attempt>,
@@ -148,8 +148,12 @@ impl DoorEngine {
     fn refuse_reader(&mut self, cx: &mut Context<'_>, asker: &Asker, reason: Reason) {
         let Asker::Reader { epoch, device } = asker else { return };
         self.counters.refused += 1;
-        let record = history::complaint(cx, &reason).place(device).fact("by", asker.word());
-        self.outputs.push_back(Output::Record(record));
+        let written = self.turned_away.admit(device.as_str(), reason.code(), cx.now.mono);
+        self.counters.rows_suppressed += u64::from(written.is_none());
+        self.outputs.extend(written.map(|suppressed| {
+            let record = history::complaint(cx, &reason).place(device).fact("by", asker.word());
+            Output::Record(history::after(record, suppressed))
+        }));
         self.tell_reader(*epoch, device, false, reason.code(), None);
     }
 
@@ -312,9 +316,9 @@ impl DoorEngine {
                 Err(reason) => self.settle(cx, &attempt, DoorOutcome::Refused, &reason, IntentState::Failed),
             }
         }
-        if underway.attempts.is_empty() {
-            return;
-        }
+        // Whoever remains stands for the pulse: the rows of the first one, if she was refused, have ended.
+        let Some(first) = underway.attempts.first() else { return };
+        (underway.intent, underway.member) = (first.intent, first.grant.member);
         let door = cx.snapshot.site.doors.get(&underway.door);
         let is_same_relay = door.is_some_and(|door| door.relay == underway.relay);
         let call = underway.opening.command_call();
@@ -440,17 +444,41 @@ impl DoorEngine {
         if cx.snapshot.site.doors.contains_key(asked.door) {
             self.last.insert(asked.door.clone(), last);
         }
-        match asked.asker {
+        let written = match asked.asker {
             Asker::Api { request, .. } => {
                 let answer = Answer { intent: asked.intent, outcome, code, sentence: sentence.to_owned() };
                 self.outputs.push_back(Output::Answered { request: *request, answer });
+                Some(0)
             }
             Asker::Reader { epoch, device } => {
                 self.tell_reader(*epoch, device, outcome == DoorOutcome::Opened, code, Some(asked.door));
+                self.written_of(asked, device, outcome, code, cx.now.mono)
+            }
+        };
+        self.counters.rows_suppressed += u64::from(written.is_none());
+        self.outputs.extend(written.map(|suppressed| {
+            Output::Record(history::after(history::answered(cx, asked, outcome, code, sentence), suppressed))
+        }));
+    }
+
+    /// Whether an answer to a reader is written down, and how many like it were not. Who is turned away again and again is
+    /// counted: by badge, so that one that is held to the reader all day hides no other; all that nobody has are one.
+    fn written_of(
+        &mut self,
+        asked: &Asked<'_>,
+        device: &DeviceName,
+        outcome: DoorOutcome,
+        code: &'static str,
+        now: Mono,
+    ) -> Option<u64> {
+        match outcome {
+            // A pulse, or perhaps one.
+            DoorOutcome::Opened | DoorOutcome::Unknown => Some(0),
+            DoorOutcome::Refused | DoorOutcome::Failed => {
+                let badge = asked.credential.map(|badge| badge.to_string()).unwrap_or_default();
+                self.turned_away.admit(&format!("{device}/{}/{badge}", asked.door), code, now)
             }
         }
-        let record = history::answered(cx, asked, outcome, code, sentence);
-        self.outputs.push_back(Output::Record(record));
     }
 
     fn tell_reader(&mut self, epoch: Epoch, device: &DeviceName, granted: bool, code: &str, door: Option<&DoorName>) {

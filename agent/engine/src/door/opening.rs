@@ -36,7 +36,7 @@ pub const COMMAND_LIMIT_MS: u64 = 500;
 const HAND_OVER_GRACE_MS: u64 = 1_000;
 /// From the command's leaving to the relay's answer.
 pub const ACK_LIMIT_MS: u64 = 2_000;
-/// A second badge this soon after the relay's yes finds the strike released and joins.
+/// A second badge this soon after the relay's yes, and in the first half of the pulse, finds the strike released and joins.
 pub const JOIN_MS: u64 = 1_000;
 /// The relay reports its flip back by itself; if not, it is asked this long after the pulse.
 const RELEASE_GRACE_MS: u64 = 500;
@@ -196,8 +196,14 @@ impl Opening {
     pub fn may_be_joined(&self, now: Mono) -> bool {
         match self.stage {
             Stage::Preparing { .. } | Stage::Commanded { .. } | Stage::Awaiting { .. } => true,
-            Stage::Releasing { acknowledged, .. } => now < acknowledged + ms(JOIN_MS),
+            Stage::Releasing { acknowledged, .. } => now < acknowledged + ms(JOIN_MS.min(u64::from(self.pulse_ms) / 2)),
         }
+    }
+
+    /// Whether a command was handed out and nobody has said what became of it.
+    #[must_use]
+    pub const fn is_in_the_air(&self) -> bool {
+        matches!(self.stage, Stage::Commanded { .. } | Stage::Awaiting { .. })
     }
 
     /// Whether the relay has said yes.

@@ -144,6 +144,28 @@ fn who_is_suspended_while_the_relay_thinks_stays_outside() {
 }
 
 #[test]
+fn who_remains_when_the_first_is_suspended_stands_for_the_pulse() {
+    let mut world = World::start();
+    world.connect_relay();
+    world.connect_reader();
+    world.relay.delay_ms = 300;
+    world.relay.dies_after_command = true;
+    world.show_badge(BADGE);
+    world.run_for(Duration::from_millis(50));
+    let request = world.open_as_operator();
+    world.suspend(1);
+    world.run_for(5 * SECOND);
+    assert_eq!(world.answer(request).map(|answer| answer.outcome), Some(DoorOutcome::Unknown));
+    assert_eq!(world.relay.pulses.len(), 1);
+    let refused = world.records_of("member-suspended");
+    assert_eq!((refused.len(), refused[0].member), (1, Some(member(1))));
+    // Nothing is left that a restart would call unknown, and the pulse is not laid at the refused member's door.
+    assert_eq!(world.unfinished(), []);
+    let sent: Vec<_> = world.ring.iter().filter(|row| row.state == IntentState::Sent).map(|row| row.member).collect();
+    assert_eq!(sent, [None]);
+}
+
+#[test]
 fn a_relay_that_says_no_is_believed() {
     let mut world = World::start();
     world.connect_relay();
@@ -166,6 +188,62 @@ fn a_relay_that_dies_after_the_command_leaves_an_unknown() {
     world.connect_relay();
     world.run_for(30 * SECOND);
     assert_eq!(world.relay.pulses.len(), 1);
+}
+
+#[test]
+fn a_relay_that_takes_its_leave_before_it_answers_a_command_is_reset() {
+    let mut world = World::start();
+    world.connect_relay();
+    let epoch = world.relay.epoch.expect("connected");
+    world.relay.delay_ms = 200;
+    let request = world.open_as_operator();
+    world.run_for(Duration::from_millis(250));
+    assert_eq!((world.relay.commands.len(), world.answer(request)), (1, None));
+    world.relay_leaves();
+    world.run_for(SECOND);
+    assert_eq!(world.answer(request).map(|answer| answer.outcome), Some(DoorOutcome::Unknown));
+    assert!(world.resets.contains(&epoch) && world.closes.is_empty(), "a soft end would let the command leave late");
+}
+
+#[test]
+fn a_short_pulse_is_joined_only_while_it_lasts() {
+    use super::opening::{Opening, Step};
+    use super::shelly::{CallId, Reply};
+    for (pulse_ms, joined_for_ms) in [(200, 100), (1_000, 500), (3_000, 1_000), (30_000, 1_000)] {
+        let call = CallId::new(7);
+        let answered = |call| Signal::Answered { call, reply: Reply::Done { output: None } };
+        let opening = Opening::new(Epoch(1), call, pulse_ms, None, false, Mono(0));
+        let (opening, _) = opening.handle(Signal::Logged { ok: true }, Mono(0));
+        let (opening, step) = opening.handle(answered(Opening::probe_call(call)), Mono(0));
+        assert_eq!(step, Step::Command);
+        let (opening, step) = opening.commanded(SendId(1), Mono(500)).handle(answered(call), Mono(0));
+        assert_eq!(step, Step::Opened);
+        assert!(opening.may_be_joined(Mono(joined_for_ms - 1)), "{pulse_ms}");
+        assert!(!opening.may_be_joined(Mono(joined_for_ms)), "{pulse_ms}: that strike may have locked again");
+    }
+}
+
+#[test]
+fn a_reader_that_never_tires_fills_no_disk() {
+    let mut world = World::start();
+    world.connect_relay();
+    world.connect_reader();
+    for n in 0..40 {
+        world.show_badge(if n % 2 == 0 { MEMBER_BADGE_UNKNOWN } else { LATE_BADGE });
+        world.show_badge("zz");
+        world.run_for(Duration::from_millis(150));
+    }
+    // Each is refused, told and counted; ten of a kind stand in history.
+    assert_eq!((world.reader.told.len(), world.engine.counters().refused), (80, 80));
+    for code in ["unknown-badge", "outside-hours", "badge-invalid"] {
+        assert_eq!(world.records_of(code).len(), 10, "{code}");
+    }
+    assert_eq!(world.engine.counters().rows_suppressed, 50);
+    world.run_for(60 * SECOND);
+    world.show_badge(MEMBER_BADGE_UNKNOWN);
+    world.run_for(SECOND);
+    let last = world.records_of("unknown-badge").pop().expect("written again");
+    assert_eq!(last.facts.get("not_shown_before").map(String::as_str), Some("10"));
 }
 
 #[test]

@@ -271,6 +271,8 @@ pub struct World {
     /// When each question was granted, by the id that its command would have.
     pub granted: BTreeMap<u64, Mono>,
     pub resets: Vec<Epoch>,
+    /// Connections that ended softly, what was sent before first.
+    pub closes: Vec<Epoch>,
     pub answers: BTreeMap<RequestId, Vec<(Mono, Answer)>>,
     /// One way through the network.
     pub latency_ms: u64,
@@ -302,6 +304,7 @@ impl World {
             ring: Vec::new(),
             granted: BTreeMap::new(),
             resets: Vec::new(),
+            closes: Vec::new(),
             answers: BTreeMap::new(),
             latency_ms: 1,
             entropy: SeededEntropy(seed),
@@ -337,7 +340,11 @@ impl World {
                 let at = self.now + Duration::from_millis(if is_command { self.shell.command_delay_ms } else { 0 });
                 self.at(at, Due::HandOver { epoch, bytes, send: deadline.send, not_after: deadline.not_after });
             }
-            Output::Close { epoch } | Output::Reset { epoch } => self.cut(epoch),
+            Output::Close { epoch } => {
+                self.closes.push(epoch);
+                self.cut(epoch);
+            }
+            Output::Reset { epoch } => self.cut(epoch),
             Output::LogIntent { row, confirm } => {
                 let intent = row.intent;
                 if row.state == IntentState::Logged {
@@ -389,6 +396,12 @@ impl World {
         for send in expired {
             self.feed(Input::Expired { send });
         }
+    }
+
+    /// The relay takes its leave (DISCONNECT).
+    pub fn relay_leaves(&mut self) {
+        let epoch = self.relay.epoch.expect("connected");
+        self.deliver(epoch, vec![0xe0, 0], false);
     }
 
     /// The device's end goes.
