@@ -71,7 +71,13 @@ impl Pki {
         authority.ca("ca", "Doorpost server CA", Some(realm))?;
         authority.ca("device-ca", "Doorpost device CA", None)?;
         authority.ca("infrastructure-ca", "Doorpost infrastructure CA", None)?;
-        authority.server(realm)?;
+        if let Err(error) = authority.server(realm) {
+            // A certificate that could not be renewed (a full disk) still serves until its end.
+            authority
+                .load("server")
+                .map_err(|_| PkiError { file: error.file.clone(), detail: error.detail.clone() })?;
+            tracing::warn!(%error, "the server certificate could not be renewed");
+        }
         let (chain, key) = authority.load("server")?;
         Ok(Self { chain, key, folder })
     }
@@ -119,18 +125,30 @@ struct Authority<'a> {
 
 impl Authority<'_> {
     fn ca(&self, name: &str, common_name: &str, realm: Option<&str>) -> Result<(), PkiError> {
-        if self.file(name, "pem").exists() && self.file(name, "key").exists() {
-            let Some(realm) = realm.filter(|realm| !self.may_sign_for(name, realm)) else { return Ok(()) };
-            // No certificate of the new realm would be believed under the old CA. Before the first member this costs nobody
-            // anything: a new box has a realm of its own until its site is described.
-            tracing::warn!(realm, "the realm changed: there is a new CA, which devices must be given");
-            let retired = self.file(name, "pem.retired");
-            fs::rename(self.file(name, "pem"), &retired)
-                .map_err(|error| PkiError { file: retired, detail: error.to_string() })?;
+        match (self.file(name, "pem").exists(), self.file(name, "key").exists()) {
+            (true, true) => {
+                let Some(realm) = realm.filter(|realm| !self.may_sign_for(name, realm)) else { return Ok(()) };
+                // No certificate of the new realm would be believed under the old CA. Before the first member this costs
+                // nobody anything: a new box has a realm of its own until its site is described.
+                tracing::warn!(realm, "the realm changed: there is another CA, which devices must be given");
+                self.retire(name)?;
+                if self.bring_back(name, realm)? {
+                    return Ok(());
+                }
+            }
+            (true, false) => {
+                return Err(PkiError {
+                    file: self.file(name, "key"),
+                    detail: format!(
+                        "is missing beside {name}.pem: bring it back from a backup, or remove {name}.pem to make a new CA, \
+                         which every device must then be given"
+                    ),
+                });
+            }
+            (false, _) => {}
         }
         let key = self.generate(name)?;
-        let mut params =
-            self.params(format!("{common_name} {}", realm.unwrap_or_default()).trim_end(), CA_DAYS);
+        let mut params = self.params(format!("{common_name} {}", realm.unwrap_or_default()).trim_end(), CA_DAYS);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.name_constraints = realm.map(|realm| NameConstraints {
@@ -145,16 +163,51 @@ impl Authority<'_> {
         self.write(name, "pem", certificate.pem().as_bytes())
     }
 
+    /// Puts a CA aside, certificate and key together, under the realm that it signs for: a realm that was changed by mistake
+    /// gets its CA back.
+    fn retire(&self, name: &str) -> Result<(), PkiError> {
+        let realm = self.realms(name).into_iter().next().unwrap_or_else(|| "unknown".to_owned());
+        for kind in ["key", "pem"] {
+            self.rename(&self.file(name, kind), &self.file(&format!("{name}-of-{realm}"), kind))?;
+        }
+        Ok(())
+    }
+
+    fn bring_back(&self, name: &str, realm: &str) -> Result<bool, PkiError> {
+        let retired = format!("{name}-of-{realm}");
+        let is_there = self.file(&retired, "pem").exists() && self.file(&retired, "key").exists();
+        if is_there {
+            for kind in ["key", "pem"] {
+                self.rename(&self.file(&retired, kind), &self.file(name, kind))?;
+            }
+        }
+        Ok(is_there)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), PkiError> {
+        fs::rename(from, to).map_err(|error| PkiError { file: from.to_owned(), detail: error.to_string() })
+    }
+
     /// Whether a CA's own name constraints allow names of the realm.
     fn may_sign_for(&self, name: &str, realm: &str) -> bool {
-        let Ok((chain, _)) = self.load(name) else { return false };
+        self.realms(name).iter().any(|permitted| permitted == realm)
+    }
+
+    /// The names that a CA may sign for, the realm first.
+    fn realms(&self, name: &str) -> Vec<String> {
+        let Ok((chain, _)) = self.load(name) else { return Vec::new() };
         let Some(Ok((_, certificate))) = chain.first().map(|der| x509_parser::parse_x509_certificate(der)) else {
-            return false;
+            return Vec::new();
         };
         let constraints = certificate.name_constraints().ok().flatten();
-        constraints.and_then(|found| found.value.permitted_subtrees.as_ref()).is_some_and(|permitted| {
-            permitted.iter().any(|subtree| subtree.base == x509_parser::extensions::GeneralName::DNSName(realm))
-        })
+        let permitted = constraints.and_then(|found| found.value.permitted_subtrees.clone()).unwrap_or_default();
+        permitted
+            .iter()
+            .filter_map(|subtree| match subtree.base {
+                x509_parser::extensions::GeneralName::DNSName(name) => Some(name.to_owned()),
+                _ => None,
+            })
+            .collect()
     }
 
     /// The server certificate: made when missing, near its end, of another realm, or of a retired CA.
@@ -271,7 +324,6 @@ mod tests {
         let data = tempfile::tempdir().expect("a folder");
         let first = opened(data.path(), "harbour.example");
         assert_eq!(opened(data.path(), "harbour.example"), first);
-        assert!(!data.path().join("pki/ca.pem.retired").exists());
     }
 
     #[test]
@@ -282,7 +334,26 @@ mod tests {
         assert_ne!(before, after);
         assert_eq!(issuer, "CN=Doorpost server CA harbour.example");
         assert_eq!(subject, "CN=doorpost.harbour.example");
-        assert_eq!(fs::read(data.path().join("pki/ca.pem.retired")).expect("kept"), before);
+        assert_eq!(fs::read(data.path().join("pki/ca-of-doorpost.local.pem")).expect("kept"), before);
         assert_eq!(opened(data.path(), "harbour.example").2, after);
+    }
+
+    #[test]
+    fn a_realm_that_was_changed_by_mistake_gets_its_ca_back() {
+        let data = tempfile::tempdir().expect("a folder");
+        let right = opened(data.path(), "harbour.example");
+        assert_ne!(opened(data.path(), "harbuor.example").2, right.2);
+        let back = opened(data.path(), "harbour.example");
+        assert_eq!((back.0, back.2), (right.0, right.2));
+    }
+
+    #[test]
+    fn a_ca_without_its_key_is_not_replaced_behind_the_operators_back() {
+        let data = tempfile::tempdir().expect("a folder");
+        let (_, _, before) = opened(data.path(), "harbour.example");
+        fs::remove_file(data.path().join("pki/ca.key")).expect("our own file");
+        let Err(error) = Pki::open(data.path(), "harbour.example", NOW) else { panic!("it must be refused") };
+        assert!(error.to_string().contains("bring it back from a backup"), "{error}");
+        assert_eq!(fs::read(data.path().join("pki/ca.pem")).expect("kept"), before);
     }
 }

@@ -38,19 +38,24 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// Starts the task on the first snapshot.
-    pub fn start(first: Snapshot, store: Arc<Store>, recorder: Recorder, clock: Arc<host::Clock>) -> Self {
+    /// A Registrar on the first snapshot, and the task that must run for it to answer.
+    pub fn new(
+        first: Snapshot,
+        store: Arc<Store>,
+        recorder: Recorder,
+        clock: Arc<host::Clock>,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (requests, mut inbox) = mpsc::channel::<Request>(QUEUE_MAX);
         let (changed, _) = broadcast::channel(CHANGES_BUFFERED);
         let registrar = Self { newest: Arc::new(RwLock::new(Arc::new(first))), requests, changed };
         let owner = registrar.clone();
-        tokio::spawn(async move {
+        let task = async move {
             while let Some(Request { actor, command, reply }) = inbox.recv().await {
                 let result = owner.decide_and_commit(actor, command, clock.now(), &store, &recorder).await;
                 let _ = reply.send(result); // the asker may have gone; what was committed stays
             }
-        });
-        registrar
+        };
+        (registrar, task)
     }
 
     /// The newest snapshot.

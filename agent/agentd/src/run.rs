@@ -57,15 +57,18 @@ pub async fn run(site: &Path, data: &Path) -> Result<(), RunError> {
     let (store, loaded) = open_store(data)?;
     let sockets = Sockets::bind(&listen).await?;
     let realm = model.site.realm.clone();
-    let pki = Pki::open(data, &realm, clock.now().stamp()).map_err(|error| RunError::Failed(error.to_string()))?;
+    let pki =
+        Pki::open(data, &realm, clock.now().stamp()).map_err(|error| RunError::Configuration(error.to_string()))?;
 
     let (stop, stopping) = watch::channel(false);
     let recorder = Recorder::new(Arc::clone(&store));
     let model = Arc::new(model);
     let snapshot = Snapshot::load(Arc::clone(&model), loaded);
     let claimed = snapshot.admin.is_some();
-    let registrar = Registrar::start(snapshot, Arc::clone(&store), recorder.clone(), Arc::clone(&clock));
-    let shell = Shell { registrar, recorder, clock, store, data: data.to_owned(), stopping };
+    let (registrar, decisions) = Registrar::new(snapshot, Arc::clone(&store), recorder.clone(), Arc::clone(&clock));
+    let (lost, mut lost_task) = watch::channel(None);
+    let shell = Shell { registrar, recorder, clock, store, data: data.to_owned(), stopping, lost };
+    shell.run_vital("the Registrar", decisions);
     note_site_file(&shell, site).await;
 
     let app = start(&shell, &pki, sockets, claimed).await?;
@@ -73,7 +76,10 @@ pub async fn run(site: &Path, data: &Path) -> Result<(), RunError> {
     tokio::spawn(retention::keep(shell.clone()));
     announce(&shell, &app, &listen_file(data)).await;
 
-    wait_for_signal().await;
+    let lost = tokio::select! {
+        () = wait_for_signal() => None,
+        changed = lost_task.wait_for(Option::is_some) => changed.map_or(None, |what| *what),
+    };
     host::notify::stopping();
     tracing::info!("stopping");
     let _ = stop.send(true);
@@ -88,7 +94,10 @@ pub async fn run(site: &Path, data: &Path) -> Result<(), RunError> {
     let _ = tokio::time::timeout(STOP_MAX, closed).await;
     let _ = fs::remove_file(data.join(http::console::SOCKET));
     let _ = fs::remove_file(listen_file(data));
-    Ok(())
+    match lost {
+        None => Ok(()),
+        Some(what) => Err(RunError::Failed(format!("{what} ended by itself; see the log"))),
+    }
 }
 
 fn open_store(data: &Path) -> Result<(Arc<Store>, policy::snapshot::Loaded), RunError> {

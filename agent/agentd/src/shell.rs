@@ -19,9 +19,28 @@ pub struct Shell {
     pub data: PathBuf,
     /// Becomes true once, when the daemon stops.
     pub stopping: watch::Receiver<bool>,
+    /// Told when a task ends that the box cannot work without.
+    pub lost: watch::Sender<Option<&'static str>>,
 }
 
 impl Shell {
+    /// Runs a task that the box cannot work without. When it ends before the daemon stops, which only a fault can cause, the
+    /// daemon ends too and is started afresh: better out for a second than up with nobody behind the counter.
+    pub fn run_vital(&self, what: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let running = tokio::spawn(task);
+        let (mut stopping, lost) = (self.stopping.clone(), self.lost.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(|&stop| stop) => {}
+                ended = running => {
+                    tracing::error!(what, panicked = ended.is_err(), "a task ended that the box cannot work without");
+                    lost.send_replace(Some(what));
+                }
+            }
+        });
+    }
+
     /// Returns when the daemon stops.
     pub async fn stopped(&self) {
         let mut stopping = self.stopping.clone();

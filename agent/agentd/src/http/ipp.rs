@@ -170,7 +170,7 @@ pub async fn spawn(
     let counters = Arc::new(Counters::default());
     let (inbox, asked) = mpsc::channel(INBOX_MAX);
     let task = task::Task::new(shell.clone(), spool.clone(), upstream, inbox.clone(), records)?;
-    tokio::spawn(task.run(asked));
+    shell.run_vital("printing", task.run(asked));
     let desk = request::Desk { inbox: inbox.clone(), spool, counters: Arc::clone(&counters) };
     // CUPS's client library takes a session ticket that arrives before the answer for a broken connection and tries again
     // for ever (seen with libcups 2.4.2 over GnuTLS). Print clients come seldom; they can do without resumption.

@@ -12,6 +12,7 @@
 
 mod connection;
 
+use crate::api::guard::Peer;
 use crate::http::web::{ACCEPT_PAUSE, Place, Places};
 use crate::shell::Shell;
 use connection::{Connection, Line, OUTBOUND_MAX, Outbound, Told, Wire};
@@ -97,6 +98,7 @@ enum Question {
 pub struct DoorHandle {
     shell: Shell,
     questions: mpsc::Sender<Question>,
+    shed: Arc<AtomicU64>,
 }
 
 impl DoorHandle {
@@ -133,8 +135,13 @@ impl DoorHandle {
         decide(&self.shell.registrar.snapshot(), &question, self.shell.clock.now()).map(|_| ())
     }
 
+    /// Empty when the engine's task is gone.
     pub async fn counters(&self) -> Vec<(&'static str, u64)> {
-        self.ask(|reply| Question::Counters { reply }).await.unwrap_or_default()
+        let mut counters = self.ask(|reply| Question::Counters { reply }).await.unwrap_or_default();
+        if !counters.is_empty() {
+            counters.push(("door_connections_shed", self.shed.load(Ordering::Relaxed)));
+        }
+        counters
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Option<T> {
@@ -177,7 +184,9 @@ pub async fn spawn(
         epochs: Arc::default(),
         handshakes: Places::new(HANDSHAKES_PER_ADDRESS_MAX, HANDSHAKES_MAX),
         connections: Places::new(CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_MAX),
+        shed: Arc::default(),
     };
+    let shed = Arc::clone(&gate.shed);
     tokio::spawn(gate.clone().listen(tls_listener, Some(TlsAcceptor::from(tls))));
     if let Some(listener) = plain {
         tokio::spawn(gate.listen(listener, None));
@@ -186,8 +195,8 @@ pub async fn spawn(
     let changed = shell.registrar.changed();
     let mut task = Task::new(shell.clone(), ring);
     task.recover(unfinished);
-    tokio::spawn(task.serve(inbox, asked, changed));
-    Ok(DoorHandle { shell, questions })
+    shell.run_vital("doors", task.serve(inbox, asked, changed));
+    Ok(DoorHandle { shell, questions, shed })
 }
 
 /// Takes connections.
@@ -198,6 +207,8 @@ struct Gate {
     epochs: Arc<AtomicU64>,
     handshakes: Places,
     connections: Places,
+    /// Connections for which there was no place.
+    shed: Arc<AtomicU64>,
 }
 
 impl Gate {
@@ -214,8 +225,10 @@ impl Gate {
                 },
                 () = self.shell.stopped() => return,
             };
-            let (Some(handshake), Some(place)) = (self.handshakes.take(peer.ip()), self.connections.take(peer.ip()))
-            else {
+            // One who has a whole IPv6 network has one address.
+            let from = Peer::at(peer.ip()).0;
+            let (Some(handshake), Some(place)) = (self.handshakes.take(from), self.connections.take(from)) else {
+                self.shed.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%peer, "too many MQTT connections");
                 continue;
             };
@@ -434,6 +447,7 @@ fn counters(engine: &DoorEngine) -> Vec<(&'static str, u64)> {
         ("door_failed", counters.failed),
         ("door_unknown", counters.unknown),
         ("door_intent_gaps", counters.intent_gaps),
+        ("door_rows_suppressed", counters.rows_suppressed),
         ("door_resets", counters.resets),
     ]
 }

@@ -184,7 +184,7 @@ pub async fn spawn(shell: Shell, eap: Arc<EapSettings>, auth: UdpSocket, acct: U
     let handle = WifiHandle { shell: shell.clone(), presence: present, questions };
     let sockets = Sockets { auth, acct, dynamic };
     let task = Task { shell, engine, snapshot, sockets, workers, returned, presence };
-    tokio::spawn(task.run(changed, from_elsewhere, asked));
+    task.shell.clone().run_vital("Wi-Fi", task.run(changed, from_elsewhere, asked));
     Ok(handle)
 }
 
