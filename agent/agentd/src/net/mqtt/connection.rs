@@ -88,15 +88,17 @@ impl<W: Wire> Connection<W> {
         if let Ok(End::Close) = end {
             self.say_goodbye().await;
         }
+        let Self { epoch, wire, engine, mut outbound, .. } = self;
+        // First, so that nothing leaves any more, however long the engine's task takes to listen.
+        drop(wire);
         // What still waits will never leave.
-        self.outbound.close();
-        while let Some(left) = self.outbound.recv().await {
+        outbound.close();
+        while let Some(left) = outbound.recv().await {
             if let Outbound::Bytes { deadline: Some(deadline), .. } = left {
-                self.tell(Input::Expired { send: deadline.send }).await;
+                let _ = engine.send(Told::Engine(Input::Expired { send: deadline.send })).await; // as in `tell`
             }
         }
-        let epoch = self.epoch;
-        self.tell(Input::Closed { epoch }).await;
+        let _ = engine.send(Told::Engine(Input::Closed { epoch })).await; // as in `tell`
     }
 
     async fn exchange(&mut self) -> io::Result<End> {
@@ -126,17 +128,20 @@ impl<W: Wire> Connection<W> {
     async fn hand_over(&mut self, bytes: &[u8], deadline: Deadline) -> io::Result<()> {
         let Deadline { send, not_after } = deadline;
         loop {
+            // The place for our word first: while the engine's task is busy, the message grows old.
+            let Ok(word) = self.engine.reserve().await else { return Ok(()) }; // the daemon stops: nothing opens any more
             if self.clock.mono() > not_after || *self.reset.borrow() {
-                self.tell(Input::Expired { send }).await;
+                word.send(Told::Engine(Input::Expired { send }));
                 return Ok(());
             }
             if host::tcp::unacknowledged_bytes(&self.wire.socket())? == 0 {
+                // From here on it may have left, whatever the write says.
+                word.send(Told::Engine(Input::Written { send }));
                 break;
             }
+            drop(word);
             tokio::time::sleep(ACKNOWLEDGED_POLL).await;
         }
-        // From here on it may have left, whatever the write says.
-        self.tell(Input::Written { send }).await;
         self.write(bytes).await
     }
 
@@ -174,5 +179,86 @@ impl<W: Wire> Connection<W> {
 async fn told_to_reset(reset: &mut watch::Receiver<bool>) {
     if reset.wait_for(|&reset| reset).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::door::SendId;
+    use host::clock::Trust;
+    use std::net::Ipv4Addr;
+    use tokio::net::{TcpListener, TcpStream};
+    use values::Mono;
+
+    /// No test lasts this long but a failing one.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    struct World {
+        device: TcpStream,
+        line: Line,
+        inbox: mpsc::Receiver<Told>,
+        clock: Arc<Clock>,
+        _data: tempfile::TempDir,
+    }
+
+    /// A connection that serves, whose engine has not listened so far: the one place in its queue is taken.
+    async fn beside_a_busy_engine() -> World {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let clock = Arc::new(Clock::new(data.path(), values::Timestamp(0), Trust::Always));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback");
+        let device = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("loopback");
+        let (wire, _) = listener.accept().await.expect("loopback");
+        host::tcp::prepare_for_commands(&wire).expect("options that every Linux has");
+        let (engine, inbox) = mpsc::channel(1);
+        engine.try_send(Told::Engine(Input::TimerFired)).expect("the one place");
+        let (to_connection, outbound) = mpsc::channel(OUTBOUND_MAX);
+        let (reset_sender, reset) = watch::channel(false);
+        let connection = Connection { epoch: Epoch(1), wire, engine, outbound, reset, clock: Arc::clone(&clock) };
+        tokio::spawn(connection.serve());
+        World { device, line: Line { outbound: to_connection, reset: reset_sender }, inbox, clock, _data: data }
+    }
+
+    #[tokio::test]
+    async fn a_command_that_grew_old_before_the_engine_listened_never_leaves() {
+        let mut world = beside_a_busy_engine().await;
+        let not_after = world.clock.mono() + Duration::from_millis(50);
+        let deadline = Some(Deadline { send: SendId(7), not_after });
+        world.line.outbound.send(Outbound::Bytes { bytes: b"open".to_vec(), deadline }).await.expect("it serves");
+        while world.clock.mono() <= not_after + Duration::from_millis(1) {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(world.inbox.recv().await, Some(Told::Engine(Input::TimerFired))));
+        let told = tokio::time::timeout(PATIENCE, world.inbox.recv()).await.expect("it says what became of it");
+        assert!(matches!(told, Some(Told::Engine(Input::Expired { send: SendId(7) }))));
+        drop(world.line);
+        let mut heard = Vec::new();
+        tokio::time::timeout(PATIENCE, world.device.read_to_end(&mut heard))
+            .await
+            .expect("an end")
+            .expect("a soft one");
+        assert_eq!(heard, b"");
+    }
+
+    #[tokio::test]
+    async fn a_command_in_time_leaves_and_is_said_to_have_left() {
+        let mut world = beside_a_busy_engine().await;
+        let deadline = Some(Deadline { send: SendId(7), not_after: Mono(u64::MAX) });
+        world.line.outbound.send(Outbound::Bytes { bytes: b"open".to_vec(), deadline }).await.expect("it serves");
+        assert!(matches!(world.inbox.recv().await, Some(Told::Engine(Input::TimerFired))));
+        assert!(matches!(world.inbox.recv().await, Some(Told::Engine(Input::Written { send: SendId(7) }))));
+        let mut heard = [0; 4];
+        world.device.read_exact(&mut heard).await.expect("the command");
+        assert_eq!(&heard, b"open");
+    }
+
+    #[tokio::test]
+    async fn a_reset_waits_for_nobody() {
+        let mut world = beside_a_busy_engine().await;
+        world.line.reset.send(true).expect("it serves");
+        let end = tokio::time::timeout(PATIENCE, world.device.read(&mut [0; 1])).await.expect("at once");
+        assert_eq!(end.map_err(|error| error.kind()), Err(io::ErrorKind::ConnectionReset));
+        assert!(matches!(world.inbox.recv().await, Some(Told::Engine(Input::TimerFired))));
+        assert!(matches!(world.inbox.recv().await, Some(Told::Engine(Input::Closed { epoch: Epoch(1) }))));
     }
 }
