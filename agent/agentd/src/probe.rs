@@ -42,11 +42,12 @@ async fn ask(app: &App) -> Components {
     let state = |answered: bool| if answered { "ok" } else { "stuck" };
     let store = Arc::clone(&app.shell.store);
     let reads = tokio::task::spawn_blocking(move || store.load_open_sessions().is_ok());
-    // Its counters come from the engine's own task, and there are none when that is gone; sessions are read beside it.
+    // Counters come from the engine's own task, and there are none when that is gone; other answers are then empty lists.
     let counters = tokio::time::timeout(ANSWER_MAX, app.wifi.counters()).await;
     let wifi = counters.is_ok_and(|counters| !counters.is_empty());
     let print = tokio::time::timeout(ANSWER_MAX, app.print.jobs(1)).await.is_ok();
-    let door = tokio::time::timeout(ANSWER_MAX, app.door.doors()).await.is_ok();
+    let counters = tokio::time::timeout(ANSWER_MAX, app.door.counters()).await;
+    let door = counters.is_ok_and(|counters| !counters.is_empty());
     let store = tokio::time::timeout(ANSWER_MAX, reads).await.is_ok_and(|read| read.unwrap_or(false));
     BTreeMap::from([("wifi", state(wifi)), ("print", state(print)), ("door", state(door)), ("store", state(store))])
 }
