@@ -9,7 +9,8 @@ use ::ipp::request::IppRequestResponse;
 use ::ipp::value::IppValue;
 use proptest::prelude::*;
 use proto::ipp::{
-    Attribute, Capabilities, Collection, DateTime, Group, GroupTag, Malformed, Message, Peer, Requested, Value, Version, decode,
+    Attribute, Capabilities, Collection, DateTime, Group, GroupTag, Malformed, Message, Peer, Requested, Value,
+    Version, decode,
 };
 
 fn by_the_crate(bytes: &[u8]) -> Result<IppRequestResponse, ::ipp::parser::IppParseError> {
@@ -54,9 +55,16 @@ fn written_by_the_crate(value: IppValue) -> Result<Message, Malformed> {
 #[test]
 fn the_crate_reads_a_whole_answer_of_a_queue() {
     let uri = "ipps://box:8631/ipp/print/front".to_owned();
-    let uri = proto::ipp::printer::QueueUri { uri, tls: true, authentication: proto::ipp::printer::Authentication::Basic };
+    let uri =
+        proto::ipp::printer::QueueUri { uri, tls: true, authentication: proto::ipp::printer::Authentication::Basic };
     let capabilities = Capabilities { duplex: true, ..Capabilities::default() };
-    let queue = proto::ipp::printer::PrinterDescription::new("front".into(), "Front".into(), String::new(), vec![uri], capabilities);
+    let queue = proto::ipp::printer::PrinterDescription::new(
+        "front".into(),
+        "Front".into(),
+        String::new(),
+        vec![uri],
+        capabilities,
+    );
     let group = proto::ipp::printer::printer_attributes(&queue, &Requested::names(&["all", "media-col-database"]));
     let names: Vec<String> = group.attributes.iter().map(|attribute| attribute.name().to_owned()).collect();
     let mut answer = Message::new(Version::V2_0, 0, 1);
@@ -74,8 +82,10 @@ fn simple_value() -> impl Strategy<Value = (Value, IppValue)> {
         any::<i32>().prop_map(|number| (Value::Integer(number), IppValue::Integer(number))),
         any::<i32>().prop_map(|number| (Value::Enum(number), IppValue::Enum(number))),
         any::<bool>().prop_map(|truth| (Value::Boolean(truth), IppValue::Boolean(truth))),
-        (any::<i32>(), any::<i32>())
-            .prop_map(|(lower, upper)| (Value::Range { lower, upper }, IppValue::RangeOfInteger { min: lower, max: upper })),
+        (any::<i32>(), any::<i32>()).prop_map(|(lower, upper)| (
+            Value::Range { lower, upper },
+            IppValue::RangeOfInteger { min: lower, max: upper }
+        )),
         (any::<i32>(), any::<i32>(), 3_u8..5).prop_map(|(cross_feed, feed, units)| {
             let theirs = IppValue::Resolution { cross_feed, feed, units: if units == 3 { 3 } else { 4 } };
             (Value::Resolution { cross_feed, feed, units }, theirs)

@@ -45,7 +45,9 @@ fn jobs(daemon: &Daemon) -> Vec<Value> {
 }
 
 fn wait_for_job(daemon: &Daemon, state: &str) -> Value {
-    daemon.wait_until(&format!("a job that is {state}"), SOON, || jobs(daemon).into_iter().find(|job| job["state"] == state))
+    daemon.wait_until(&format!("a job that is {state}"), SOON, || {
+        jobs(daemon).into_iter().find(|job| job["state"] == state)
+    })
 }
 
 fn code_of(refusal: &Result<Value, (i32, String)>) -> String {
@@ -58,7 +60,8 @@ fn code_of(refusal: &Result<Value, (i32, String)>) -> String {
 async fn one_membership_opens_three_things_and_its_suspension_closes_them() {
     let printer = Printer::start(Behaviour::default()).await;
     let coa = SocketAddr::from((Ipv4Addr::LOCALHOST, free_udp_port()));
-    let upstream = printer.uri().trim_start_matches("ipp://").split('/').next().and_then(|address| address.parse().ok());
+    let upstream =
+        printer.uri().trim_start_matches("ipp://").split('/').next().and_then(|address| address.parse().ok());
     let daemon = Daemon::start_with("main", &demo_site(upstream, Some(coa.port())));
     let access_point = AccessPoint::bind(daemon.listening.radius_auth, daemon.listening.radius_acct, "testing123", coa)
         .await
@@ -86,7 +89,10 @@ async fn one_membership_opens_three_things_and_its_suspension_closes_them() {
     assert_eq!(printer.jobs()[0].document, std::fs::read(&whole).expect("our own file"), "byte for byte");
     assert!(ipptool(&daemon, &key, &one).status.success());
     let held = wait_for_job(&daemon, "held");
-    assert!(held["reasons"].as_array().is_some_and(|reasons| reasons.contains(&"account-limit-reached".into())), "{held}");
+    assert!(
+        held["reasons"].as_array().is_some_and(|reasons| reasons.contains(&"account-limit-reached".into())),
+        "{held}"
+    );
     let job = held["id"].as_str().expect("an id").to_owned();
 
     // The door.

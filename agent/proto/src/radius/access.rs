@@ -61,8 +61,5 @@ impl<'a> CalledStation<'a> {
 /// Framed-IP-Address of the device, if the access point tells it.
 #[must_use]
 pub fn framed_ip_address(packet: &Packet<'_>) -> Option<IpAddr> {
-    packet
-        .first(AttributeType::FRAMED_IP_ADDRESS)
-        .and_then(|value| <[u8; 4]>::try_from(value).ok())
-        .map(IpAddr::from)
+    packet.first(AttributeType::FRAMED_IP_ADDRESS).and_then(|value| <[u8; 4]>::try_from(value).ok()).map(IpAddr::from)
 }
