@@ -25,15 +25,15 @@ mod receive;
 mod session;
 #[cfg(test)]
 mod tests;
+mod unwritten;
 mod warning;
 
 pub use counters::Counters;
 pub use presence::{Presence, SessionPhase, SessionView};
 
 use crate::Context;
-use accounting::Unwritten;
-use duplicate::Duplicates;
 use disconnect::Asked;
+use duplicate::Duplicates;
 use login::Logins;
 use policy::{Noun, Outcome, Record, SessionRow, Snapshot};
 use proto::eap::{EapConversation, EapInput, EapSettings, EapStep};
@@ -42,10 +42,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use unwritten::Unwritten;
 use values::{EventId, Mono, SessionId};
 use warning::Warnings;
 
-/// How often logins and held places are looked over.
+/// How often logins, held places and rows that could not be written are looked over.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How often the rest is when nobody is logging in: sessions end by silence after minutes or hours.
 const SLOW_SWEEP: Duration = Duration::from_secs(15);
@@ -195,7 +196,10 @@ impl WifiEngine {
     /// When `TimerFired` is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Mono> {
-        let quick = !self.logins.is_empty() || !self.authentication_seen.is_empty() || !self.accounting_seen.is_empty();
+        let quick = !self.logins.is_empty()
+            || !self.authentication_seen.is_empty()
+            || !self.accounting_seen.is_empty()
+            || self.unwritten.has_failed();
         let sweep = match (quick, self.sessions.is_empty()) {
             (true, _) => Some(self.swept_at + SWEEP),
             (false, false) => Some(self.swept_at + SLOW_SWEEP),
@@ -222,6 +226,7 @@ impl WifiEngine {
             self.accounting_seen.expire(cx.now.mono);
             self.sweep_logins(cx);
             self.sweep_sessions(cx);
+            self.sweep_unwritten();
         }
         self.press_all(cx);
         if self.dirty && self.presented_at.is_none_or(|at| cx.now.mono.since(at) >= PRESENT_EVERY) {

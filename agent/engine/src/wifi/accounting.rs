@@ -1,37 +1,26 @@
 //! Accounting: what access points report of sessions becomes rows, and is answered once the rows are written down (RFC 2866).
 //!
 //! A report is applied to the table at once and answered later; when it cannot be written it is not answered, comes again, and
-//! applying it again changes nothing.
+//! applying it again changes nothing but that the rows which could not be written (unwritten.rs) are tried again with it.
 
 use super::answer::INTERIM_INTERVAL;
 use super::receive::Question;
 use super::session::{AcctKey, Session, Stage};
+use super::unwritten::Concern;
 use super::{Context, Output, Socket, WifiEngine, about};
 use policy::wifi::{WifiFacts, WifiQuestion, admit, identify};
 use policy::{Outcome, SessionRow};
 use proto::radius::Code;
 use proto::radius::accounting::{AccountingRequest, SessionReport, SessionStatus, terminate_cause_word};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use values::{AccessPointName, Pii, SessionId, Timestamp};
 
-/// Accounting-Requests that wait for the disk. The store commits in groups within milliseconds; when this many wait, it is
-/// stuck, and access points try again.
-const UNWRITTEN_MAX: usize = 1_024;
 /// Silence that ends a session whose access point sends interim updates: three missed ones and some patience.
 const SILENT_MAX: Duration = Duration::from_secs(3 * INTERIM_INTERVAL.as_secs() + 60);
 /// Patience beyond Session-Timeout with an access point that sends none.
 const LATE_MAX: Duration = Duration::from_secs(15 * 60);
 /// Session-Timeout of a session that was open before a restart, or that this box did not admit: the longest there is.
 const TIMEOUT_UNKNOWN: Duration = Duration::from_secs(4 * 3_600);
-
-/// Accounting that waits to be written down.
-#[derive(Debug, Default)]
-pub(super) struct Unwritten {
-    /// None for rows that nobody waits for.
-    waiting: BTreeMap<u64, Option<Question>>,
-    last_token: u64,
-}
 
 impl WifiEngine {
     /// Goes on with a session that was open when the box stopped.
@@ -48,13 +37,17 @@ impl WifiEngine {
         question: Question,
         request: AccountingRequest<'_>,
     ) {
-        if self.unwritten.waiting.len() >= UNWRITTEN_MAX {
+        if self.unwritten.is_full() {
             self.counters.accounting_shed += 1;
             return self.give_up_on(Socket::Accounting, &question);
         }
         let point = question.access_point.clone();
         let rows = match request {
-            AccountingRequest::Session(report) => self.handle_report(cx, &point, &report),
+            AccountingRequest::Session(report) => {
+                let key = (point, session_id_text(report.acct_session_id));
+                let rows = self.handle_report(cx, &key, &report);
+                self.unwritten.before(rows, Concern::Session { key: &key, mac: report.mac })
+            }
             AccountingRequest::AccountingOn => self.end_all_of(cx, &point, "access-point-restarted"),
             AccountingRequest::AccountingOff => self.end_all_of(cx, &point, "access-point-stopped"),
         };
@@ -68,14 +61,13 @@ impl WifiEngine {
             }
             return;
         }
-        self.unwritten.last_token += 1;
-        let token = self.unwritten.last_token;
-        self.unwritten.waiting.insert(token, question);
+        let (token, unkept) = self.unwritten.begin(&rows, question);
+        self.counters.accounting_rows_unkept += unkept;
         self.outputs.push_back(Output::Account { token, rows });
     }
 
     pub(super) fn handle_accounted(&mut self, token: u64, ok: bool) {
-        match (self.unwritten.waiting.remove(&token), ok) {
+        match (self.unwritten.end(token, ok), ok) {
             (Some(Some(question)), true) => self.respond(&question),
             (Some(Some(question)), false) => {
                 self.counters.accounting_unwritten += 1;
@@ -86,6 +78,12 @@ impl WifiEngine {
         }
     }
 
+    /// Tries again to write down what could not be.
+    pub(super) fn sweep_unwritten(&mut self) {
+        let rows = self.unwritten.failed();
+        self.write(rows, None);
+    }
+
     fn respond(&mut self, question: &Question) {
         self.counters.accounting_responses += 1;
         let reply = question.reply(Code::AccountingResponse);
@@ -93,27 +91,21 @@ impl WifiEngine {
     }
 
     /// The rows that a report changes.
-    fn handle_report(
-        &mut self,
-        cx: &mut Context<'_>,
-        point: &AccessPointName,
-        report: &SessionReport<'_>,
-    ) -> Vec<SessionRow> {
-        let key = (point.clone(), session_id_text(report.acct_session_id));
+    fn handle_report(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
         match report.status {
             SessionStatus::Start | SessionStatus::InterimUpdate => self.handle_alive(cx, key, report),
-            SessionStatus::Stop => self.handle_stop(cx, &key, report),
+            SessionStatus::Stop => self.handle_stop(cx, key, report),
         }
     }
 
     /// Start and Interim-Update: the session is open, whatever was known of it before.
-    fn handle_alive(&mut self, cx: &mut Context<'_>, key: AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
-        if self.sessions.ended(&key).is_some() {
+    fn handle_alive(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
+        if self.ended(key).is_some() {
             return Vec::new(); // overtaken by its own Stop, or superseded by a roam: nothing to change
         }
-        let (id, mut rows) = match self.sessions.by_acct(&key) {
+        let (id, mut rows) = match self.sessions.by_acct(key) {
             Some(id) => (id, Vec::new()),
-            None => self.open(cx, &key, report),
+            None => self.open(cx, key, report),
         };
         let silent_after = match report.status {
             SessionStatus::InterimUpdate => SILENT_MAX,
@@ -198,7 +190,7 @@ impl WifiEngine {
 
     fn handle_stop(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
         let cause = report.terminate_cause.map_or("unknown", terminate_cause_word);
-        let id = match (self.sessions.by_acct(key), self.sessions.ended(key)) {
+        let id = match (self.sessions.by_acct(key), self.ended(key)) {
             (Some(id), _) => id,
             (None, Some(ended)) => {
                 // The last counters of a session that was over for us before.
@@ -221,9 +213,16 @@ impl WifiEngine {
         self.finish_session(cx, id, cause).into_iter().collect()
     }
 
+    /// The rows of an access point whose sessions are all over.
     fn end_all_of(&mut self, cx: &mut Context<'_>, point: &AccessPointName, cause: &'static str) -> Vec<SessionRow> {
         let ids = self.sessions.of_access_point(point);
-        ids.into_iter().filter_map(|id| self.finish_session(cx, id, cause)).collect()
+        let rows = ids.into_iter().filter_map(|id| self.finish_session(cx, id, cause)).collect();
+        self.unwritten.before(rows, Concern::AccessPoint(point))
+    }
+
+    /// What is known of a session that is over: it ended a moment ago, or its end is not written down yet.
+    fn ended(&self, key: &AcctKey) -> Option<&SessionRow> {
+        self.sessions.ended(key).or_else(|| self.unwritten.ended(key))
     }
 
     /// Ends a session that no report ended, and writes that down.

@@ -88,8 +88,12 @@ impl WifiEngine {
         self.record_refusal(cx, login, code, sentence);
     }
 
-    /// The device went silent in the middle: most often it does not trust our certificate and does not say so.
+    /// The device went silent in the middle: after our alert, which says why, else most often because it does not trust our
+    /// certificate and does not say so.
     pub(super) fn abandoned(&mut self, cx: &mut Context<'_>, login: &Login) {
+        if let Some(why) = login.broken_off_by() {
+            return self.record_refusal(cx, login, why.code(), why.sentence());
+        }
         let sentence = "The device stopped answering in the middle of its login; it may not trust this box's certificate, or have gone out of reach. Install the Wi-Fi profile on it.";
         self.record_refusal(cx, login, "eap-abandoned", sentence.to_owned());
     }

@@ -48,8 +48,10 @@ counters! {
     logins_lost,
     /// An EAP packet that RFC 3748 has us drop.
     eap_discarded,
-    /// Accounting that was not answered because it could not be written down.
+    /// A write of accounting that failed: whoever waited for it was not answered, and its rows are tried again.
     accounting_unwritten,
+    /// A row that is written once and not kept for another try because too many are.
+    accounting_rows_unkept,
     /// Accounting that was not taken because too much waits to be written down.
     accounting_shed,
     /// A session that is written down but not followed because too many are.

@@ -11,7 +11,7 @@ use super::receive::Question;
 use super::{Context, Output, Socket, WifiEngine};
 use policy::Reason;
 use policy::wifi::{Admission, Stage, WifiFacts, WifiQuestion, admit, identify};
-use proto::eap::{EapConversation, EapInput, EapStep, Method};
+use proto::eap::{EapConversation, EapFailure, EapInput, EapStep, Method};
 use proto::radius::access::AccessRequest;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,6 +39,16 @@ pub(super) struct Login {
     /// Requests of the device so far.
     rounds: u32,
     work: Work,
+}
+
+impl Login {
+    /// Why it was broken off, when the device has our alert and nothing was heard of it since.
+    pub(super) fn broken_off_by(&self) -> Option<&EapFailure> {
+        match &self.work {
+            Work::Waiting(conversation) => conversation.broken_off_by(),
+            Work::Working { .. } => None,
+        }
+    }
 }
 
 enum Work {

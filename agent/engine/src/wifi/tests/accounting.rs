@@ -50,6 +50,124 @@ fn what_is_not_written_down_is_not_answered_and_can_come_again() {
     assert_eq!(world.codes(), ["wifi-admitted", "wifi-session-began"], "it began once");
 }
 
+/// A request with this Identifier.
+type Request = fn(u8) -> Writer;
+
+/// Accounting-On.
+fn on(identifier: u8) -> Writer {
+    Writer::request(Code::AccountingRequest, identifier, [0; 16]).integer(AttributeType::ACCT_STATUS_TYPE, 7)
+}
+
+/// Sends accounting and takes what is to be written for it; it must not be answered before.
+fn asks_to_write(world: &mut World, request: Writer) -> (u64, Vec<SessionRow>) {
+    let datagram = request.finish(SECRET).expect("it fits");
+    world.input(Input::Received { socket: Socket::Accounting, from: POINT, datagram });
+    let mut write = None;
+    while let Some(output) = world.engine.poll_output() {
+        match output {
+            Output::Account { token, rows } => assert!(write.replace((token, rows)).is_none(), "one write"),
+            Output::Send { .. } => panic!("answered before it was written"),
+            Output::Compute { .. } | Output::Record(_) | Output::Present(_) => {}
+        }
+    }
+    write.expect("something to write")
+}
+
+fn causes(rows: &[SessionRow]) -> Vec<(&str, Option<&str>)> {
+    rows.iter().map(|row| (row.acct_session_id.as_str(), row.end_cause.as_deref())).collect()
+}
+
+#[test]
+fn an_end_that_is_not_written_down_is_not_answered_until_it_is() {
+    let stop = |identifier| report(identifier, 2, 1, "a1", None).integer(AttributeType::ACCT_TERMINATE_CAUSE, 1);
+    let requests: [(Request, _); 2] = [(on, "access-point-restarted"), (stop, "user-request")];
+    for (request, cause) in requests {
+        let mut world = World::new();
+        let class = class(&mut world, 1);
+        assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+        for _ in 0..3 {
+            let (token, rows) = asks_to_write(&mut world, request(9));
+            assert_eq!(causes(&rows), [("a1", Some(cause))]);
+            world.input(Input::Accounted { token, ok: false });
+            assert_eq!(world.drain(), []);
+        }
+        assert!(world.account(9, request(9)), "the disk can be written again");
+        assert_eq!(causes(&world.rows[1..]), [("a1", Some(cause))]);
+        world.pass(Duration::from_secs(60));
+        assert_eq!(world.rows.len(), 2, "written once");
+    }
+}
+
+#[test]
+fn an_end_under_way_to_the_disk_holds_back_another_request_about_it() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    let (first, _) = asks_to_write(&mut world, on(8));
+    let (second, rows) = asks_to_write(&mut world, on(9));
+    assert_eq!(causes(&rows), [("a1", Some("access-point-restarted"))]);
+    world.input(Input::Accounted { token: second, ok: true });
+    assert_eq!(world.drain().len(), 1);
+    world.input(Input::Accounted { token: first, ok: false });
+    assert_eq!(world.drain(), []);
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.rows.len(), 1, "the failure of a write that another made good is no reason to repeat it");
+}
+
+#[test]
+fn what_nobody_repeats_is_written_when_the_disk_is_back() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    world.disk = false;
+    assert!(!world.account(2, report(2, 1, 1, "a2", Some(&class))), "it has roamed");
+    world.pass(Duration::from_secs(5 * 3_600));
+    assert!(world.presence.sessions.is_empty(), "ended by silence");
+    assert_eq!(world.rows.len(), 1);
+    world.disk = true;
+    world.pass(Duration::from_secs(2));
+    let mut written = causes(&world.rows[1..]);
+    written.sort_unstable();
+    assert_eq!(written, [("a1", Some("superseded")), ("a2", Some("lost"))]);
+    let first = world.rows[0].id;
+    assert!(world.rows[1..].iter().any(|row| row.id == first && row.ended_at.is_some()), "no ghost stays open");
+    assert_eq!(world.engine.poll_timeout(), None, "nothing is left to be done");
+}
+
+#[test]
+fn a_stop_long_after_an_end_that_is_not_written_yet_finds_its_session() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    world.disk = false;
+    assert!(!world.account(2, report(2, 2, 1, "a1", None)));
+    world.pass(Duration::from_secs(900));
+    world.disk = true;
+    assert!(world.account(3, report(3, 2, 1, "a1", None)));
+    let ids: std::collections::BTreeSet<_> = world.rows.iter().map(|row| row.id).collect();
+    assert_eq!(ids.len(), 1);
+}
+
+#[test]
+fn rows_that_wait_for_the_disk_are_bounded() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    let row = |n: u32| {
+        let mut id = [0; 16];
+        id[12..].copy_from_slice(&n.to_be_bytes());
+        SessionRow { id: SessionId::from_random(id), ..world.rows[0].clone() }
+    };
+    let rows: Vec<_> = (0..=16_384).map(row).collect();
+    let (token, unkept) = world.engine.unwritten.begin(&rows, None);
+    assert_eq!(unkept, 1);
+    assert!(world.engine.unwritten.end(token, false).is_some());
+    assert!(!world.account(2, report(2, 3, 1, "a1", None)), "nothing is taken in that could be lost");
+    assert_eq!(world.engine.counters().accounting_shed, 1);
+    world.pass(Duration::from_secs(2));
+    assert!(world.account(2, report(2, 3, 1, "a1", None)));
+}
+
 #[test]
 fn repeated_reports_change_nothing() {
     let mut world = World::new();

@@ -205,3 +205,36 @@ fn a_login_whose_worker_died_can_be_tried_again() {
     assert_eq!(world.engine.logins(), 0);
     assert_eq!(world.exchange(&request).map(|reply| reply.code), Some(Code::AccessChallenge));
 }
+
+#[test]
+fn a_device_that_falls_silent_on_our_alert_is_told_of_by_its_reason() {
+    let mut world = World::new();
+    // Workers that really speak EAP.
+    let exchange = |world: &mut World, request: &[u8]| {
+        world.input(Input::Received { socket: Socket::Authentication, from: POINT, datagram: request.to_vec() });
+        loop {
+            match world.engine.poll_output().expect("it goes on to an answer") {
+                Output::Compute { token, mut conversation, input } => {
+                    let step = conversation.handle(input);
+                    world.input(Input::Computed { token, conversation, step });
+                }
+                Output::Send { datagram, .. } => return Reply::to(request, &datagram),
+                Output::Record(_) | Output::Present(_) | Output::Account { .. } => {}
+            }
+        }
+    };
+    let start = exchange(&mut world, &access_request(1, 1, None, &identity(1)));
+    // A ClientHello that offers TLS 1.0 with one cipher suite of its time.
+    let hello = [&[3, 1][..], &[7; 32], &[0, 0, 2, 0xC0, 0x13, 1, 0]].concat();
+    let message = [&[1, 0, 0, u8::try_from(hello.len()).expect("short")][..], &hello].concat();
+    let record = [&[0x16, 3, 1, 0, u8::try_from(message.len()).expect("short")][..], &message].concat();
+    let identifier = start.packet().eap_message().expect("a Request")[1];
+    let length = u8::try_from(6 + record.len()).expect("short");
+    let response = [&[2, identifier, 0, length, 21, 0][..], &record].concat();
+    let alert = exchange(&mut world, &access_request(2, 1, start.state().as_deref(), &response));
+    assert_eq!(alert.code, Code::AccessChallenge);
+    assert_eq!(alert.packet().eap_message().expect("a Request")[6], 0x15, "a TLS record of type alert");
+    world.pass(Duration::from_secs(61));
+    assert_eq!(world.codes(), ["eap-tls-unsupported"]);
+    assert!(world.records[0].sentence.contains("TLS 1.2"), "{}", world.records[0].sentence);
+}
