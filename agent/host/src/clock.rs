@@ -5,8 +5,10 @@
 //! (adjtimex(2): not STA_UNSYNC), or when the operator says so.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use values::{Mono, Now, Timestamp, Wall};
 
@@ -29,6 +31,8 @@ pub struct Clock {
     floor: AtomicI64,
     floor_written: AtomicI64,
     floor_file: PathBuf,
+    /// Whether a write is under way; on a disk that hangs it stays so.
+    floor_writing: Arc<AtomicBool>,
     trust: Trust,
 }
 
@@ -44,6 +48,7 @@ impl Clock {
             floor: AtomicI64::new(floor),
             floor_written: AtomicI64::new(seen),
             floor_file,
+            floor_writing: Arc::default(),
             trust,
         }
     }
@@ -92,10 +97,34 @@ impl Clock {
         if read.saturating_sub(written) >= FLOOR_WRITE_INTERVAL_MS
             && self.floor_written.compare_exchange(written, read, Ordering::Relaxed, Ordering::Relaxed).is_ok()
         {
-            // A full disk must not stop the clock: the floor is then as old as the last write that worked.
-            let _ = fs::write(&self.floor_file, read.to_string());
+            self.write_floor(read);
         }
     }
+
+    /// In a thread of its own, one at a time: who asks for the time (a door, a login) waits for no disk.
+    fn write_floor(&self, floor: i64) {
+        if self.floor_writing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (file, writing) = (self.floor_file.clone(), Arc::clone(&self.floor_writing));
+        let write = move || {
+            // A full disk must not stop the clock: the floor is then as old as the last write that worked.
+            let _ = replace(&file, &floor.to_string());
+            writing.store(false, Ordering::Release);
+        };
+        if std::thread::Builder::new().name("clock-floor".to_owned()).spawn(write).is_err() {
+            self.floor_writing.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// The old text or the new one, whenever the power goes.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = fs::File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_data()?;
+    fs::rename(&new, path)
 }
 
 fn kernel_says_synchronised() -> bool {
@@ -120,6 +149,24 @@ mod tests {
         fs::write(dir.join("time.floor"), future.to_string()).expect("a file in our own folder");
         let clock = Clock::new(&dir, Timestamp(0), Trust::Always);
         assert_eq!(clock.now().wall, Wall::Unsynced(Timestamp(future)));
+        fs::remove_dir_all(&dir).expect("our own folder");
+    }
+
+    #[test]
+    fn the_time_is_told_while_the_disk_hangs() {
+        let dir = std::env::temp_dir().join(format!("doorpost-clock-hangs-{}", std::process::id()));
+        fs::create_dir_all(&dir).expect("a folder in the temporary folder");
+        // Nobody reads from this pipe, so whoever opens it to write waits.
+        let pipe = dir.join("time.new");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe in our own folder");
+        let clock = Clock::new(&dir, Timestamp(0), Trust::Always);
+        let (told, times) = std::sync::mpsc::channel();
+        std::thread::spawn(move || told.send(clock.now()));
+        let now = times.recv_timeout(Duration::from_secs(10)).expect("at once");
+        assert!(matches!(now.wall, Wall::Trusted(_)));
+        // Lets the writer go.
+        let floor = fs::read_to_string(&pipe).expect("a pipe with a writer");
+        assert!(matches!(now.wall, Wall::Trusted(at) if floor == at.0.to_string()));
         fs::remove_dir_all(&dir).expect("our own folder");
     }
 }
