@@ -1,6 +1,9 @@
 //! RADIUS: the authentication and accounting sockets, the socket that Disconnect-Requests leave from, the TLS workers, and the
 //! one task that owns the `WifiEngine`. It decides nothing and knows no attribute.
 //!
+//! A login is a dozen short exchanges, each of which costs less than waking a thread: the task has a thread and a runtime of
+//! its own, which nobody else has to be woken for, and does the TLS of a datagram itself when no other waits behind it.
+//!
 //! ```text
 //! sockets --datagram--> task: engine --Compute--> worker threads --Computed--\
 //!    ^                    |  ^  |--Account--> store ------------Accounted----+--> task
@@ -18,15 +21,17 @@ use policy::{Reason, Snapshot};
 use proto::eap::EapSettings;
 use proto::radius::PACKET_MAX_BYTES;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::thread;
 use tokio::net::UdpSocket;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use utoipa::ToSchema;
 use values::{MacAddress, MemberId, SessionId};
-use workers::Workers;
+use workers::{Work, Workers};
 
 /// Questions of the API that may wait for the engine's task.
 const QUESTIONS_MAX: usize = 64;
@@ -182,9 +187,15 @@ pub async fn spawn(shell: Shell, eap: Arc<EapSettings>, auth: UdpSocket, acct: U
     let (presence, present) = watch::channel(Arc::default());
     let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
     let handle = WifiHandle { shell: shell.clone(), presence: present, questions };
-    let sockets = Sockets { auth, acct, dynamic };
-    let task = Task { shell, engine, snapshot, sockets, workers, returned, presence };
-    task.shell.clone().run_vital("Wi-Fi", task.run(changed, from_elsewhere, asked));
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+    let sockets = Sockets::within(&runtime, [auth, acct, dynamic])?;
+    let task = Task { shell: shell.clone(), engine, snapshot, sockets, workers, returned, presence, is_last: false };
+    let (running, ended) = oneshot::channel::<()>();
+    thread::Builder::new().name("radius".into()).spawn(move || {
+        let _running = running; // dropped at the end, be it a panic
+        runtime.block_on(task.run(changed, from_elsewhere, asked));
+    })?;
+    shell.run_vital("Wi-Fi", async move { drop(ended.await) });
     Ok(handle)
 }
 
@@ -192,9 +203,20 @@ struct Sockets {
     auth: UdpSocket,
     acct: UdpSocket,
     dynamic: UdpSocket,
+    /// They listen on all of IPv6, and reach IPv4 by mapped addresses.
+    is_v6: bool,
 }
 
 impl Sockets {
+    /// The sockets, from now on served by this runtime.
+    fn within(runtime: &Runtime, sockets: [UdpSocket; 3]) -> io::Result<Self> {
+        let is_v6 = sockets[0].local_addr()?.is_ipv6();
+        let [auth, acct, dynamic] = sockets.map(UdpSocket::into_std);
+        let _inside = runtime.enter();
+        let served = UdpSocket::from_std;
+        Ok(Self { auth: served(auth?)?, acct: served(acct?)?, dynamic: served(dynamic?)?, is_v6 })
+    }
+
     fn of(&self, socket: Socket) -> &UdpSocket {
         match socket {
             Socket::Authentication => &self.auth,
@@ -220,13 +242,11 @@ impl Sockets {
     }
 
     async fn send(&self, socket: Socket, to: SocketAddr, datagram: &[u8]) {
-        let via = self.of(socket);
-        // A socket that listens on all of IPv6 reaches IPv4 by mapped addresses.
-        let to = match (via.local_addr().map(|local| local.ip()), to.ip()) {
-            (Ok(IpAddr::V6(_)), IpAddr::V4(v4)) => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
-            _ => to,
+        let to = match to.ip() {
+            IpAddr::V4(v4) if self.is_v6 => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
+            IpAddr::V4(_) | IpAddr::V6(_) => to,
         };
-        if let Err(error) = via.send_to(datagram, to).await {
+        if let Err(error) = self.of(socket).send_to(datagram, to).await {
             tracing::warn!(%error, %to, "a RADIUS packet could not be sent");
         }
     }
@@ -242,6 +262,9 @@ struct Task {
     workers: Workers,
     returned: mpsc::UnboundedSender<Returned>,
     presence: watch::Sender<Arc<Presence>>,
+    /// No other datagram waits behind the one that is being handled: its TLS delays nobody, and handing it to a worker would
+    /// cost more than most of it.
+    is_last: bool,
 }
 
 impl Task {
@@ -272,9 +295,13 @@ impl Task {
     }
 
     async fn take_batch(&mut self, socket: Socket, buffer: &mut [u8]) {
-        for _ in 0..BATCH_MAX {
-            let Some(input) = self.sockets.take(socket, buffer) else { return };
+        let mut next = self.sockets.take(socket, buffer);
+        for left in (0..BATCH_MAX).rev() {
+            let Some(input) = next else { return };
+            next = if left > 0 { self.sockets.take(socket, buffer) } else { None };
+            self.is_last = next.is_none() && left > 0;
             self.input(input).await;
+            self.is_last = false;
         }
     }
 
@@ -332,11 +359,24 @@ impl Task {
 
     /// Does what the engine wants, to the end.
     async fn perform(&mut self) {
+        let mut ours = VecDeque::new();
+        loop {
+            self.perform_outputs(&mut ours).await;
+            let Some(work) = ours.pop_front() else { return };
+            self.handle(work.compute());
+        }
+    }
+
+    /// Does what the engine wants, but for the TLS that is left to this thread.
+    async fn perform_outputs(&mut self, ours: &mut VecDeque<Work>) {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Send { socket, to, datagram } => self.sockets.send(socket, to, &datagram).await,
                 Output::Compute { token, conversation, input } => {
-                    if !self.workers.give(token, conversation, input) {
+                    let work = Work { token, conversation, input };
+                    if self.is_last {
+                        ours.push_back(work);
+                    } else if !self.workers.give(work) {
                         self.handle(Input::ComputeLost { token });
                     }
                 }

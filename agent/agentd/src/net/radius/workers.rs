@@ -14,10 +14,25 @@ use tokio::sync::mpsc::UnboundedSender;
 /// Conversations that may wait at one worker: all logins that the engine has under way.
 const QUEUE_MAX: usize = 4_096;
 
-struct Work {
-    token: u64,
-    conversation: Box<EapConversation>,
-    input: EapInput,
+/// One step of a login.
+pub(super) struct Work {
+    pub token: u64,
+    pub conversation: Box<EapConversation>,
+    pub input: EapInput,
+}
+
+impl Work {
+    /// Does it. A panic over one device's bytes must not take the other logins with it; the conversation is not used again.
+    pub(super) fn compute(self) -> Input {
+        let Self { token, mut conversation, input } = self;
+        match catch_unwind(AssertUnwindSafe(|| conversation.handle(input))) {
+            Ok(step) => Input::Computed { token, conversation, step },
+            Err(_) => {
+                tracing::error!("a login's worker failed; the login is given up");
+                Input::ComputeLost { token }
+            }
+        }
+    }
 }
 
 pub(super) struct Workers {
@@ -42,11 +57,12 @@ impl Workers {
         Ok(Self { loads: vec![0; queues.len()], queues, given: BTreeMap::new() })
     }
 
-    /// Gives a conversation to whoever has the least to do; false when it cannot be taken.
-    pub(super) fn give(&mut self, token: u64, conversation: Box<EapConversation>, input: EapInput) -> bool {
+    /// Gives a step to whoever has the least to do; false when it cannot be taken.
+    pub(super) fn give(&mut self, work: Work) -> bool {
+        let token = work.token;
         let least = self.loads.iter().enumerate().min_by_key(|(_, load)| **load).map_or(0, |(n, _)| n);
         let Some(queue) = self.queues.get(least) else { return false };
-        if queue.try_send(Work { token, conversation, input }).is_err() {
+        if queue.try_send(work).is_err() {
             return false;
         }
         self.given.insert(token, least);
@@ -71,17 +87,8 @@ impl Workers {
 }
 
 fn work(inbox: &Receiver<Work>, returned: &UnboundedSender<Returned>) {
-    while let Ok(Work { token, mut conversation, input }) = inbox.recv() {
-        // A panic over one device's bytes must not take the other logins with it; the conversation is not used again.
-        let done = catch_unwind(AssertUnwindSafe(|| conversation.handle(input)));
-        let input = match done {
-            Ok(step) => Input::Computed { token, conversation, step },
-            Err(_) => {
-                tracing::error!("a login's worker failed; the login is given up");
-                Input::ComputeLost { token }
-            }
-        };
-        if returned.send(Returned::Worker(input)).is_err() {
+    while let Ok(work) = inbox.recv() {
+        if returned.send(Returned::Worker(work.compute())).is_err() {
             return; // the daemon stops
         }
     }
