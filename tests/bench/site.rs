@@ -63,6 +63,7 @@ doors:
   broke:
     wifi: {{network: members, devices: 5}}
     print: {{pages: 0, page_price: 1.00}}
+    doors: [{{doors: [{all_doors}]}}]
 "
     )
 }
