@@ -254,7 +254,7 @@ impl Reason {
             Self::DoorNotInPlan { door, plan } => format!("The plan `{plan}` does not open the door `{door}`."),
             Self::ReaderWithoutDoor { reader } => format!("The reader `{reader}` stands at no door in the site file."),
             Self::RelayAbsent { device } => format!("The relay `{device}` is not connected; check its power and network."),
-            Self::RelaySilent { device } => format!("The relay `{device}` is connected but did not answer in time."),
+            Self::RelaySilent { device } => format!("The relay `{device}` is connected but did not answer in time; check its Wi-Fi, and that it takes calls over MQTT."),
             Self::RelayProfile { device, expected } => {
                 format!("The site file says that the relay `{device}` speaks {expected}, but it was added as something else; remove it and add it again.")
             }
