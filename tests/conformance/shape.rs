@@ -219,3 +219,21 @@ fn readme_names_folders_that_are_there() {
         assert!(root().join(file).exists(), "{file} is missing");
     }
 }
+
+#[test]
+fn documents_name_files_that_are_there() {
+    const PLACES: [&str; 8] = ["agent/", "tests/", "web-ui/", "configs/", "systemd/", "image-build/", "docs/", ".ci/"];
+    let mut complaints = Vec::new();
+    for path in files("").into_iter().filter(|path| has_extension(path, &["md"])) {
+        let text = read(&path);
+        // Every second piece stands between two backticks.
+        for name in text.split('`').skip(1).step_by(2) {
+            let is_pattern = name.contains(['*', ' ', '<', '$']) || name.contains("NAME") || name.contains("/dist");
+            let is_place = PLACES.iter().any(|place| name.starts_with(place));
+            if is_place && !is_pattern && !root().join(name).exists() {
+                complaints.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "named, but not there:\n  {}", complaints.join("\n  "));
+}
