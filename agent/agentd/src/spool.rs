@@ -9,12 +9,11 @@ use flate2::write::{DeflateDecoder, GzDecoder};
 use hyper::body::{Body, Bytes};
 use proto::count::{Counter, SNIFF_BYTES, sniff};
 use proto::ipp::{Compression, DocumentFormat};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
-use tokio::fs::{File, OpenOptions};
-use tokio::io::AsyncWriteExt;
 use values::JobId;
 
 /// Room that documents leave for the databases and the log: a week of history is about 20 MiB, the WAL at most 64.
@@ -106,10 +105,8 @@ impl Spool {
     where
         B: Body<Data = Bytes> + Unpin + Send,
     {
-        self.check_room().await?;
         let path = self.path(job);
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).await.map_err(disk)?;
+        let file = self.create(&path).await?;
         let mut writer = Writer::new(self, file, limits);
         writer.take(&first).await?;
         loop {
@@ -134,20 +131,32 @@ impl Spool {
         Ok(SpooledDocument { bytes, digest, format, pages })
     }
 
-    async fn check_room(&self) -> Result<(), SpoolFailure> {
-        let folder = self.folder.clone();
-        let free = tokio::task::spawn_blocking(move || host::disk::free_bytes(&folder)).await;
-        match free {
-            Ok(Ok(free)) if free >= FREE_FLOOR_BYTES => Ok(()),
-            Ok(Ok(_)) => Err(SpoolFailure::DiskFull),
-            Ok(Err(error)) => Err(disk(error)),
-            Err(_) => Err(SpoolFailure::DiskFull),
-        }
+    async fn create(&self, path: &Path) -> Result<File, SpoolFailure> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let (folder, path) = (self.folder.clone(), path.to_owned());
+        on_file_thread(move || {
+            check_room(&folder)?;
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
+        })
+        .await
     }
+}
 
-    /// The entry of a new file survives a power cut only when the folder is synced too.
-    async fn sync_folder(&self) -> std::io::Result<()> {
-        File::open(&self.folder).await?.sync_all().await
+/// File work goes to tokio's file threads in few and large pieces: each hand-over costs more than writing a page.
+async fn on_file_thread<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, SpoolFailure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(disk),
+        Err(_) => Err(SpoolFailure::DiskFull), // the daemon stops
+    }
+}
+
+fn check_room(folder: &Path) -> std::io::Result<()> {
+    if host::disk::free_bytes(folder)? >= FREE_FLOOR_BYTES {
+        Ok(())
+    } else {
+        Err(std::io::ErrorKind::StorageFull.into())
     }
 }
 
@@ -167,7 +176,8 @@ struct Received {
 /// One document on its way to the disk.
 struct Writer<'a> {
     spool: &'a Spool,
-    file: File,
+    /// None while a file thread has it.
+    file: Option<File>,
     limits: &'a SpoolLimits,
     unpacker: Unpacker,
     digest: aws_lc_rs::digest::Context,
@@ -182,7 +192,7 @@ impl<'a> Writer<'a> {
     fn new(spool: &'a Spool, file: File, limits: &'a SpoolLimits) -> Self {
         Self {
             spool,
-            file,
+            file: Some(file),
             limits,
             unpacker: Unpacker::new(limits.compression),
             digest: aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256),
@@ -216,6 +226,30 @@ impl<'a> Writer<'a> {
     }
 
     async fn flush(&mut self) -> Result<(), SpoolFailure> {
+        self.look()?;
+        let mut chunk = std::mem::take(&mut self.chunk);
+        let Some(mut file) = self.file.take() else { return Err(SpoolFailure::DiskFull) };
+        self.bytes += chunk.len() as u64;
+        let is_check_due = self.bytes - self.checked_at_bytes >= FLOOR_CHECK_BYTES;
+        if is_check_due {
+            self.checked_at_bytes = self.bytes;
+        }
+        let folder = self.spool.folder.clone();
+        let (file, chunk) = on_file_thread(move || {
+            file.write_all(&chunk)?;
+            if is_check_due {
+                check_room(&folder)?;
+            }
+            chunk.clear();
+            Ok((file, chunk))
+        })
+        .await?;
+        (self.file, self.chunk) = (Some(file), chunk);
+        Ok(())
+    }
+
+    /// Counts and digests what is about to be written.
+    fn look(&mut self) -> Result<(), SpoolFailure> {
         if self.chunk.is_empty() {
             return Ok(());
         }
@@ -231,26 +265,26 @@ impl<'a> Writer<'a> {
             counter.push(&self.chunk).map_err(|_| SpoolFailure::Damaged)?;
         }
         self.digest.update(&self.chunk);
-        self.file.write_all(&self.chunk).await.map_err(disk)?;
-        self.bytes += self.chunk.len() as u64;
-        self.chunk.clear();
-        if self.bytes - self.checked_at_bytes >= FLOOR_CHECK_BYTES {
-            self.checked_at_bytes = self.bytes;
-            self.spool.check_room().await?;
-        }
         Ok(())
     }
 
     async fn finish(mut self) -> Result<Received, SpoolFailure> {
         let rest = std::mem::replace(&mut self.unpacker, Unpacker::None).finish()?;
         self.append(&rest).await?;
-        self.flush().await?;
+        self.look()?;
         let (format, counter) = self.counter.ok_or(SpoolFailure::UnknownFormat)?;
-        self.file.flush().await.map_err(disk)?;
-        self.file.sync_all().await.map_err(disk)?;
-        self.spool.sync_folder().await.map_err(disk)?;
+        let bytes = self.bytes + self.chunk.len() as u64;
+        let (Some(mut file), chunk, folder) = (self.file, self.chunk, self.spool.folder.clone()) else {
+            return Err(SpoolFailure::DiskFull);
+        };
+        on_file_thread(move || {
+            file.write_all(&chunk)?;
+            file.sync_all()?;
+            File::open(&folder)?.sync_all() // or the entry of a new file may not survive a power cut
+        })
+        .await?;
         let digest = self.digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Received { bytes: self.bytes, digest, format, counted: counter.finish().pages })
+        Ok(Received { bytes, digest, format, counted: counter.finish().pages })
     }
 }
 

@@ -281,7 +281,10 @@ struct Upstream {
     uri: String,
     /// The job that it works on; the others wait for their turn.
     busy: Option<JobId>,
-    capabilities: Option<Arc<ipp::Capabilities>>,
+    /// What the printer said that it can do.
+    capabilities: Option<ipp::Capabilities>,
+    /// How the queue is shown; made anew when the printer or the site file says something else.
+    shown: Option<Box<ipp::printer::PrinterDescription>>,
     /// Has named a count above zero, for any job: from then on, no count is news.
     has_counted: bool,
     /// Whether Create-Job is known not to be understood.

@@ -12,7 +12,6 @@ use policy::print::{Ending, PrintResult, UpstreamJob};
 use policy::{Outcome, Reason};
 use proto::ipp::upstream::UpstreamJobStatus;
 use proto::ipp::{self, GroupTag, JobState, OperationId, Sides, Value};
-use std::sync::Arc;
 use std::time::Duration;
 use values::{JobId, PrinterName};
 
@@ -39,6 +38,7 @@ impl PrintEngine {
         self.printers.retain(|name, _| printers.contains_key(name));
         for (name, printer) in printers {
             let upstream = self.printers.entry(name.clone()).or_default();
+            upstream.shown = None;
             if upstream.uri != printer.upstream {
                 *upstream = Upstream {
                     uri: printer.upstream.clone(),
@@ -72,8 +72,10 @@ impl PrintEngine {
         upstream.probe_at = cx.now.mono + if upstream.away { PROBE_RETRY } else { PROBE_INTERVAL };
         let Some(answer) = answer else { return };
         upstream.print_job_only = !knows(&answer, OperationId::CreateJob) || !knows(&answer, OperationId::SendDocument);
-        if let Some(capabilities) = ipp::Capabilities::from_printer(&answer) {
-            upstream.capabilities = Some(Arc::new(capabilities));
+        let capabilities = ipp::Capabilities::from_printer(&answer);
+        if capabilities.is_some() && capabilities != upstream.capabilities {
+            upstream.capabilities = capabilities;
+            upstream.shown = None;
         }
     }
 

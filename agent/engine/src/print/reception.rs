@@ -45,20 +45,18 @@ impl PrintEngine {
             code: arrival.message.code,
             request_id: arrival.message.request_id,
         };
-        let Some(upstream) = self.printers.get(&arrival.queue) else {
+        let Some(queue) = self.queue(cx, &arrival.queue) else {
             let refusal =
                 proto::ipp::operation::Refusal::new(StatusCode::ClientErrorNotFound, "There is no such queue.");
             return self.reply(token, refusal.answer(header));
         };
-        let capabilities = self.capabilities(cx, &arrival.queue, upstream);
-        let request = match parse(&arrival.message, &capabilities, &COMPRESSIONS) {
+        let request = match parse(&arrival.message, &queue.capabilities, &COMPRESSIONS) {
             Ok(request) => request,
             Err(refusal) => return self.reply(token, refusal.answer(header)),
         };
         if let Operation::GetPrinterAttributes { requested } = &request.operation {
-            let group = self.printer_group(cx, &arrival, capabilities, requested);
             let mut answer = request.answer();
-            answer.groups.push(group);
+            answer.groups.extend(self.printer_group(cx, &arrival, requested));
             return self.reply(token, answer);
         }
         match self.recognise(cx, &arrival) {

@@ -2,13 +2,13 @@
 
 use super::job::{Ended, Facts, Held, Job, Stage, Watching};
 use super::reception::{COMPRESSIONS, OPEN_MAX};
-use super::{Arrival, DOCUMENT_MAX_BYTES, PrintEngine, Upstream};
+use super::{Arrival, DOCUMENT_MAX_BYTES, PrintEngine};
 use crate::Context;
 use policy::Reason;
 use policy::print::{CountedBy, Ending};
 use proto::ipp::job::JobDescription;
 use proto::ipp::printer::{Authentication, PrinterDescription, QueueUri, printer_attributes};
-use proto::ipp::{Capabilities, Group, JobState, PrinterState, Requested};
+use proto::ipp::{Group, JobState, PrinterState, Requested};
 use values::{JobId, MemberId, Pii, PrinterName, Timestamp};
 
 /// A job as operators see it.
@@ -87,48 +87,50 @@ impl PrintEngine {
         u32::try_from(at.seconds().saturating_sub(self.started_at.seconds()).saturating_add(1)).unwrap_or(1).max(1)
     }
 
-    /// What a queue can do: the printer's word where it has spoken, the site file's for colour and duplex.
-    pub(super) fn capabilities(&self, cx: &Context<'_>, queue: &PrinterName, upstream: &Upstream) -> Capabilities {
-        let mut capabilities = upstream.capabilities.as_deref().cloned().unwrap_or_default();
-        if let Some(printer) = cx.snapshot.site.printers.get(queue) {
-            capabilities.colour = printer.colour;
-            capabilities.duplex = printer.duplex;
-        }
-        capabilities
+    /// How a queue is shown: the printer's word where it has spoken, the site file's for title, colour and duplex.
+    pub(super) fn queue(&mut self, cx: &Context<'_>, name: &PrinterName) -> Option<&mut PrinterDescription> {
+        let upstream = self.printers.get_mut(name)?;
+        let site = &cx.snapshot.site;
+        let capabilities = &upstream.capabilities;
+        let shown = upstream.shown.get_or_insert_with(|| {
+            let mut capabilities = capabilities.clone().unwrap_or_default();
+            let mut title = name.to_string();
+            if let Some(printer) = site.printers.get(name) {
+                (capabilities.colour, capabilities.duplex) = (printer.colour, printer.duplex);
+                title.clone_from(&printer.title);
+            }
+            let identity = uuid(name_hash(&[&site.site.realm, name.as_str()]));
+            let mut shown = PrinterDescription::new(name.to_string(), title, identity, Vec::new(), capabilities);
+            shown.organization.clone_from(&site.site.name);
+            shown.compressions = COMPRESSIONS.to_vec();
+            shown.multiple_operation_time_out = u32::try_from(OPEN_MAX.as_secs()).unwrap_or(u32::MAX);
+            shown.job_max_k_octets = u32::try_from(DOCUMENT_MAX_BYTES / 1024).unwrap_or(u32::MAX);
+            Box::new(shown)
+        });
+        Some(shown)
     }
 
     pub(super) fn printer_group(
-        &self,
+        &mut self,
         cx: &Context<'_>,
         arrival: &Arrival,
-        capabilities: Capabilities,
         requested: &Requested,
-    ) -> Group {
-        let queue = &arrival.queue;
-        let site = &cx.snapshot.site;
-        let title = site.printers.get(queue).map_or_else(|| queue.to_string(), |printer| printer.title.clone());
-        let uri = queue_uri(&arrival.base_uri.replacen("ipp://", "ipps://", 1), queue);
-        let uris = vec![QueueUri { uri, tls: true, authentication: Authentication::Basic }];
-        let identity = name_hash(&[&site.site.realm, queue.as_str()]);
-        let mut shown = PrinterDescription::new(queue.to_string(), title, uuid(identity), uris, capabilities);
-        shown.organization.clone_from(&site.site.name);
-        shown.compressions = COMPRESSIONS.to_vec();
-        shown.multiple_operation_time_out = u32::try_from(OPEN_MAX.as_secs()).unwrap_or(u32::MAX);
-        shown.job_max_k_octets = u32::try_from(DOCUMENT_MAX_BYTES / 1024).unwrap_or(u32::MAX);
-        shown.queued_jobs = self.count(queue, |state| !state.is_final());
-        let upstream = self.printers.get(queue);
-        if upstream.is_some_and(|upstream| upstream.busy.is_some()) {
-            shown.state = PrinterState::Processing;
-        }
-        if upstream.is_some_and(|upstream| upstream.away) {
-            shown.state_reasons.push("connecting-to-device".into());
-            shown.state_message = "The printer does not answer; jobs wait for it.".into();
-        }
-        shown.up_time = self.up(cx.now.stamp());
-        shown.now_at = cx.now.stamp().seconds();
-        shown.state_change_at = self.started_at.seconds();
-        shown.config_change_at = self.started_at.seconds();
-        printer_attributes(&shown, requested)
+    ) -> Option<Group> {
+        let queued_jobs = self.count(&arrival.queue, |state| !state.is_final());
+        let (up_time, now_at, started_at) =
+            (self.up(cx.now.stamp()), cx.now.stamp().seconds(), self.started_at.seconds());
+        let (is_busy, is_away) =
+            self.printers.get(&arrival.queue).map(|upstream| (upstream.busy.is_some(), upstream.away))?;
+        let shown = self.queue(cx, &arrival.queue)?;
+        let uri = queue_uri(&arrival.base_uri.replacen("ipp://", "ipps://", 1), &arrival.queue);
+        shown.uris = vec![QueueUri { uri, tls: true, authentication: Authentication::Basic }];
+        shown.state = if is_busy { PrinterState::Processing } else { PrinterState::Idle };
+        shown.state_reasons = if is_away { vec!["connecting-to-device".into()] } else { Vec::new() };
+        let message = if is_away { "The printer does not answer; jobs wait for it." } else { "" };
+        message.clone_into(&mut shown.state_message);
+        (shown.queued_jobs, shown.up_time, shown.now_at) = (queued_jobs, up_time, now_at);
+        (shown.state_change_at, shown.config_change_at) = (started_at, started_at);
+        Some(printer_attributes(shown, requested))
     }
 
     fn count(&self, queue: &PrinterName, wanted: impl Fn(JobState) -> bool) -> u32 {

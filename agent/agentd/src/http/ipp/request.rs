@@ -5,7 +5,7 @@ use super::{Ask, Counters, count};
 use crate::spool::Spool;
 use base64::Engine;
 use bytes::Bytes;
-use engine::print::{Arrival, Input, Reply, SpoolLimits};
+use engine::print::{Arrival, Input, Reply, SpoolFailure, SpoolLimits};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -106,8 +106,7 @@ pub(super) async fn handle(desk: Desk, origin: Origin, request: Request<Incoming
             reply
         }
         Ok(Answer::Spool { job, limits, reply }) => {
-            // A task of its own: when the connection dies, this future is dropped, and the engine must still hear of it.
-            tokio::spawn(take_in(desk, incoming, job, limits));
+            take_in(&desk, &mut incoming, job, &limits).await;
             let Ok(reply) = reply.await else { return stopping() };
             reply
         }
@@ -115,9 +114,10 @@ pub(super) async fn handle(desk: Desk, origin: Origin, request: Request<Incoming
     http(reply)
 }
 
-async fn take_in(desk: Desk, mut incoming: Upload, job: JobId, limits: SpoolLimits) {
+async fn take_in(desk: &Desk, incoming: &mut Upload, job: JobId, limits: &SpoolLimits) {
+    let report = Report { inbox: desk.inbox.clone(), job, is_due: true };
     let first = std::mem::take(&mut incoming.rest);
-    let input = match desk.spool.receive(job, first, &mut incoming.body, &limits).await {
+    let input = match desk.spool.receive(job, first, &mut incoming.body, limits).await {
         Ok(document) => {
             count(&desk.counters.documents);
             desk.counters.document_bytes.fetch_add(document.bytes, Ordering::Relaxed);
@@ -128,8 +128,33 @@ async fn take_in(desk: Desk, mut incoming: Upload, job: JobId, limits: SpoolLimi
             Input::SpoolFailed { job, failure }
         }
     };
-    // The inbox is gone only when the daemon stops.
-    let _ = desk.inbox.send(Ask::Input(input)).await;
+    report.send(input).await;
+}
+
+/// What the engine must hear of a document, whatever becomes of the connection: hyper drops a request's future in the middle
+/// when its client has gone.
+struct Report {
+    inbox: mpsc::Sender<Ask>,
+    job: JobId,
+    is_due: bool,
+}
+
+impl Report {
+    async fn send(mut self, input: Input) {
+        let sent = self.inbox.send(Ask::Input(input)).await;
+        self.is_due = false;
+        drop(sent); // the inbox is gone only when the daemon stops
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if self.is_due {
+            let (inbox, job) = (self.inbox.clone(), self.job);
+            let input = Input::SpoolFailed { job, failure: SpoolFailure::ClientGone };
+            tokio::spawn(async move { inbox.send(Ask::Input(input)).await });
+        }
+    }
 }
 
 /// `/ipp/print/<printer>`, and `/ipp/print/<printer>/<job>` for clients that post to the job's own URI.
