@@ -98,39 +98,46 @@ struct EvePrinter {
 /// ippeveprinter will not start without avahi, nor avahi without the system bus. Where they do not run (a container), they
 /// run for as long as this process does.
 fn name_service() {
-    static STARTED: std::sync::Once = std::sync::Once::new();
-    STARTED.call_once(|| {
-        let answers = |socket: &str| std::os::unix::net::UnixStream::connect(socket).is_ok();
-        let services = [
-            ("/run/dbus/system_bus_socket", vec!["dbus-daemon", "--system", "--nofork", "--nopidfile"]),
-            ("/run/avahi-daemon/socket", vec!["avahi-daemon", "--no-rlimits"]),
-        ];
-        for (socket, command) in services.into_iter().filter(|(socket, _)| !answers(socket)) {
-            let _ = std::fs::create_dir_all("/run/dbus");
-            // The signal comes when the thread that started it ends, so that thread stays.
-            std::thread::spawn(move || {
-                let mut service = Command::new("setpriv");
-                service
-                    .args(["--pdeathsig", "TERM"])
-                    .args(command)
-                    .stdin(Stdio::null())
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null());
-                let mut service = service.spawn().expect("setpriv (Debian package util-linux)");
-                let _ = service.wait(); // it ends when this process does
-            });
-            let began = Instant::now();
-            while !answers(socket) {
-                assert!(began.elapsed() < SOON, "{socket} does not come up: are dbus and avahi-daemon installed?");
-                std::thread::park_timeout(Duration::from_millis(20));
-            }
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock();
+    let answers = |socket: &str| std::os::unix::net::UnixStream::connect(socket).is_ok();
+    let services = [
+        ("/run/dbus/system_bus_socket", vec!["dbus-daemon", "--system", "--nofork", "--nopidfile"]),
+        ("/run/avahi-daemon/socket", vec!["avahi-daemon", "--no-rlimits"]),
+    ];
+    for (socket, command) in services.into_iter().filter(|(socket, _)| !answers(socket)) {
+        let _ = std::fs::create_dir_all("/run/dbus");
+        // A service that drops its rights drops a parent-death signal too; a pipe that closes with this process does not.
+        let mut keeper = Command::new("sh");
+        keeper.args(["-c", "\"$@\" & cat; kill $!", "sh"]).args(command);
+        keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        std::mem::forget(keeper.spawn().expect("a shell"));
+        let began = Instant::now();
+        while !answers(socket) && began.elapsed() < Duration::from_secs(5) {
+            std::thread::park_timeout(Duration::from_millis(20));
         }
-    });
+    }
 }
 
 impl EvePrinter {
+    /// Tries again where the name service of a test before this one was just going away.
     fn start(folder: &Path) -> Self {
-        name_service();
+        let began = Instant::now();
+        loop {
+            name_service();
+            let mut printer = Self::spawn(folder);
+            while printer.child.try_wait().expect("our own child").is_none() {
+                if std::net::TcpStream::connect(printer.address()).is_ok() {
+                    return printer;
+                }
+                std::thread::park_timeout(Duration::from_millis(10));
+            }
+            let log = printer.log.lock().map(|log| log.clone()).unwrap_or_default();
+            assert!(began.elapsed() < SOON, "ippeveprinter does not start; does avahi-daemon run?\n{log}");
+        }
+    }
+
+    fn spawn(folder: &Path) -> Self {
         let port = free_tcp_port();
         let spool = folder.join("paper");
         std::fs::create_dir_all(&spool).expect("a folder");
@@ -155,11 +162,6 @@ impl EvePrinter {
                 }
             }
         });
-        let began = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(began.elapsed() < SOON, "ippeveprinter does not listen");
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
         Self { child, port, spool, log }
     }
 
