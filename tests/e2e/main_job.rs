@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use support::access_point::{AccessPoint, Login};
-use support::daemon::{Daemon, demo_site, free_udp_port};
+use support::daemon::{Daemon, Folder, demo_site, free_udp_port};
 use support::documents;
 use support::mqtt_client::{Account, trusting};
 use support::printer::{Behaviour, Printer};
@@ -126,6 +126,71 @@ async fn one_membership_opens_three_things_and_its_suspension_closes_them() {
         (jobs(&daemon).iter().filter(|job| job["state"] == "completed").count() == 2).then_some(())
     });
     assert_eq!(daemon.cli(&["member", "show", &mara])["print"]["credit_minor"], 495, "one page at 0.05");
+    assert_eq!(daemon.cli(&["verify"])["good"], true);
+    drop((relay, reader));
+    daemon.stop();
+}
+
+/// A small disk of its own, taken away again in the end.
+struct SmallDisk(Folder);
+
+impl SmallDisk {
+    /// None where mounting is not allowed.
+    fn mount(size: &str) -> Option<Self> {
+        let disk = Self(Folder::new("full"));
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&disk.0.0);
+        mount.status().is_ok_and(|status| status.success()).then_some(disk)
+    }
+
+    /// Writes until nothing more fits.
+    fn fill(&self) {
+        use std::io::Write;
+        let mut ballast = std::fs::File::create(self.0.0.join("ballast")).expect("a file on our own disk");
+        while ballast.write_all(&[0; 4_096]).is_ok() {}
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_keeps_logins_and_doors_and_refuses_prints() {
+    let Some(disk) = SmallDisk::mount("48m") else {
+        eprintln!("SKIPPED: mounting a small disk needs root");
+        return;
+    };
+    let site = disk.0.0.join("site.yaml");
+    std::fs::write(&site, demo_site(None, None)).expect("the site file");
+    let daemon = Daemon::launch(&site, &disk.0.0.join("data"));
+    let coa = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let access_point = AccessPoint::bind(daemon.listening.radius_auth, daemon.listening.radius_acct, "testing123", coa)
+        .await
+        .expect("loopback sockets");
+    let mara = daemon.add_member("Mara Holm", "resident", None);
+    let key = daemon.issue_wifi_key(&mara);
+    daemon.cli(&["badge", "add", &mara, BADGE]);
+    let relay = Relay::connected(account(&daemon, "relay-street", "shelly-gen2"));
+    let reader = Reader::connected(account(&daemon, "reader-street", "reader"));
+    let samples = Folder::new("full-samples");
+    let one = samples.0.join("one.pdf");
+    std::fs::write(&one, documents::pdf(1)).expect("a file in our folder");
+
+    disk.fill();
+    let accepted = access_point.login(Login::new(&key.0, &key.1, MethodKind::Ttls, MAC)).await.expect("let in");
+    assert_eq!(accepted.vlan, Some(10));
+    assert_eq!(reader.try_badge(BADGE)["granted"], true);
+    relay.wait_until("one pulse", |relay| relay.pulses().len() == 1);
+    let refused = ipptool(&daemon, &key, &one);
+    let said = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(!refused.status.success() && said.contains("server-error-temporary-error"), "{said}");
+
+    // With room again, everything is written down as before.
+    std::fs::remove_file(disk.0.0.join("ballast")).expect("our own file");
+    daemon.add_member("Noor", "resident", None);
     assert_eq!(daemon.cli(&["verify"])["good"], true);
     drop((relay, reader));
     daemon.stop();
