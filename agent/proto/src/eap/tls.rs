@@ -10,7 +10,7 @@ use super::method::{MethodKind, TlsVersion};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, ServerConnection};
 use rustls::time_provider::TimeProvider;
-use rustls::{AlertDescription, ProtocolVersion, ServerConfig};
+use rustls::{AlertDescription, CipherSuite, ProtocolVersion, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -22,23 +22,37 @@ const PHASE2_MAX_BYTES: usize = 4_096;
 /// MSK and EMSK. TLS 1.3 mixes the length into the keys, so exactly this much is asked for and then cut.
 const EXPORT_BYTES: usize = 128;
 
-/// The TLS server that EAP runs on: TLS 1.2 and 1.3, X25519, P-256 and P-384, no client certificates, no resumption.
+/// The TLS server that EAP runs on: TLS 1.2 and 1.3, X25519, P-256 and P-384, no client certificates, no resumption. Of the cipher
+/// suites that a device offers it takes AES-128 with SHA-256 first: as strong as the P-256 of the certificates, and processors
+/// have instructions for SHA-256 where they have none for the SHA-384 of the larger suites. A device of WPA3's 192-bit mode
+/// offers those only and gets them.
 pub fn tls_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     time_provider: Arc<dyn TimeProvider>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let provider = CryptoProvider {
+    let mut provider = CryptoProvider {
         kx_groups: vec![aws_lc_rs::kx_group::X25519, aws_lc_rs::kx_group::SECP256R1, aws_lc_rs::kx_group::SECP384R1],
         ..aws_lc_rs::default_provider()
     };
+    provider.cipher_suites.sort_by_key(|suite| !is_aes_128(suite.suite())); // stable: the rest keeps its order
     let mut config = ServerConfig::builder_with_details(Arc::new(provider), time_provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
+    config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
+}
+
+fn is_aes_128(suite: CipherSuite) -> bool {
+    [
+        CipherSuite::TLS13_AES_128_GCM_SHA256,
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    ]
+    .contains(&suite)
 }
 
 /// The first 64 bytes of what the tunnel exports (MSK), as RADIUS carries them: MS-MPPE-Recv-Key and MS-MPPE-Send-Key.
