@@ -262,13 +262,13 @@ pub fn measure(folder: &Path, doorpost: &Doorpost, people: &People, runtime: &to
     let (mut probes, mut commands, mut answers) = (Vec::new(), Vec::new(), Vec::new());
     let (mut cpu, mut broker_cpu) = (Duration::ZERO, Duration::ZERO);
     for turn in 0..=TURNS {
-        let badge = |n: usize| people.badges[(turn * SWIPES_A_TURN + n) % people.badges.len()].as_str();
         let (before, broker_before) = (doorpost.running.cpu(), broker.cpu());
-        for n in 0..SWIPES_A_TURN {
+        for swipe in turn * SWIPES_A_TURN..(turn + 1) * SWIPES_A_TURN {
             // Well ahead of its next swipe: what a relay has just been sent and not acknowledged yet holds a command back.
-            ours[(n + DOORS / 2) % DOORS].close();
-            let (probe, command) = ours[n % DOORS].whole_swipe(badge(n));
-            let answer = others[n % DOORS].answered_swipe(badge(n));
+            ours[(swipe + DOORS / 2) % DOORS].close();
+            let badge = people.badges[swipe % people.badges.len()].as_str();
+            let (probe, command) = ours[swipe % DOORS].whole_swipe(badge);
+            let answer = others[swipe % DOORS].answered_swipe(badge);
             // The first turn is for warming up.
             if turn > 0 {
                 probes.push(probe);
