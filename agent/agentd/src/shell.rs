@@ -30,13 +30,14 @@ impl Shell {
         let running = tokio::spawn(task);
         let (mut stopping, lost) = (self.stopping.clone(), self.lost.clone());
         tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                _ = stopping.wait_for(|&stop| stop) => {}
-                ended = running => {
-                    tracing::error!(what, panicked = ended.is_err(), "a task ended that the box cannot work without");
-                    lost.send_replace(Some(what));
-                }
+            let ended = tokio::select! {
+                _ = stopping.wait_for(|&stop| stop) => return,
+                ended = running => ended,
+            };
+            // The task may have heard that the daemon stops before this one did: waiters are woken after the value has changed.
+            if !*stopping.borrow() {
+                tracing::error!(what, panicked = ended.is_err(), "a task ended that the box cannot work without");
+                lost.send_replace(Some(what));
             }
         });
     }
