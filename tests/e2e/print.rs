@@ -463,20 +463,22 @@ fn what_is_no_request_gets_no_further() {
         let mut stream = std::net::TcpStream::connect(daemon.listening.ipp).expect("it listens");
         stream.set_read_timeout(Some(SOON)).expect("a socket");
         stream.write_all(bytes).expect("it reads");
-        let _ = stream.shutdown(std::net::Shutdown::Write);
+        if !bytes.starts_with(b"GET ") && !bytes.starts_with(b"POST ") {
+            let _ = stream.shutdown(std::net::Shutdown::Write); // of noise, nothing is left to come
+        }
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer); // a reset is an answer too
         String::from_utf8_lossy(&answer).into_owned()
     };
-    assert!(talk(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").contains("405"));
-    assert!(talk(b"POST /admin HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").contains("404"));
+    assert!(talk(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").contains("405"));
+    assert!(talk(b"POST /admin HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").contains("404"));
     let wrong_kind =
-        b"POST /ipp/print/front HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n";
+        b"POST /ipp/print/front HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n";
     assert!(talk(wrong_kind).contains("415"));
     // The request on which another implementation's parser panics: a length that points past the end.
     let bomb: &[u8] = &[1, 1, 0, 0x0B, 0, 0, 0, 1, 1, 0x36, 0, 1, b'a', 0, 2, 0xFF, 0xFF, 3];
     let mut request = format!(
-        "POST /ipp/print/front HTTP/1.1\r\nHost: x\r\nContent-Type: application/ipp\r\nContent-Length: {}\r\n\r\n",
+        "POST /ipp/print/front HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/ipp\r\nContent-Length: {}\r\n\r\n",
         bomb.len()
     )
     .into_bytes();
