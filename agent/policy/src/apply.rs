@@ -13,8 +13,12 @@ use crate::reason::Reason;
 use crate::record::{Noun, Outcome, Record};
 use crate::site::{Device, DeviceProfile, SiteModel};
 use crate::snapshot::Snapshot;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use values::{CredentialId, DeviceName, Entropy, EventId, JobId, MemberId, Now, Pii, PlanName, PrinterName, Secret};
+use values::{
+    CredentialId, DeviceName, Entropy, EventId, JobId, MacAddress, MemberId, Now, Pii, PlanName, PrinterName, Secret,
+    Timestamp,
+};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +87,26 @@ pub enum Command {
     IssuePrintToken {
         member: MemberId,
         sha256: [u8; 32],
+    },
+    IssueDeviceCertificate {
+        member: MemberId,
+        label: Pii<String>,
+        /// SHA-256 of the certificate's DER.
+        fingerprint: [u8; 32],
+        expires_at: Timestamp,
+    },
+    IssueWifiPassphrase {
+        member: MemberId,
+        label: Pii<String>,
+        passphrase: Secret<String>,
+        mac: Option<MacAddress>,
+        pmks: BTreeMap<String, Secret<[u8; 32]>>,
+    },
+    /// Lets a device in by its address alone.
+    RegisterDevice {
+        member: MemberId,
+        label: Pii<String>,
+        mac: MacAddress,
     },
     AddBadge {
         member: MemberId,
@@ -184,6 +208,13 @@ pub fn plan(
         Command::GivePass { member, plan, valid } => desk.give_pass(member, plan, valid, entropy)?,
         Command::IssueWifiKey { member, label, nt_hash } => desk.issue_wifi_key(member, label, nt_hash, entropy)?,
         Command::IssuePrintToken { member, sha256 } => desk.issue_print_token(member, sha256, entropy)?,
+        Command::IssueDeviceCertificate { member, label, fingerprint, expires_at } => {
+            desk.issue_device_certificate(member, label, fingerprint, expires_at, entropy)?
+        }
+        Command::IssueWifiPassphrase { member, label, passphrase, mac, pmks } => {
+            desk.issue_wifi_passphrase(member, label, passphrase, mac, pmks, entropy)?
+        }
+        Command::RegisterDevice { member, label, mac } => desk.register_device(member, label, mac, entropy)?,
         Command::AddBadge { member, uid, label } => desk.add_badge(member, &uid, label, entropy)?,
         Command::RevokeCredential { credential } => desk.revoke_credential(credential)?,
         Command::AddDevice { name, profile, password_sha256 } => desk.add_device(name, profile, password_sha256)?,

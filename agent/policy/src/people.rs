@@ -5,7 +5,10 @@ use crate::schedule::spoken;
 use crate::site::Plan;
 use crate::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
-use values::{CredentialId, MemberId, Now, PartnerName, PassId, Pii, PlanName, Secret, TeamId, Timestamp, Wall};
+use std::collections::BTreeMap;
+use values::{
+    CredentialId, MacAddress, MemberId, Now, PartnerName, PassId, Pii, PlanName, Secret, TeamId, Timestamp, Wall,
+};
 
 /// A person with a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +165,14 @@ pub enum CredentialKind {
     Badge { uid: Pii<String> },
     /// For a print client that cannot use the Wi-Fi key: SHA-256 of 128 random bits.
     PrintToken { username: String, sha256: [u8; 32] },
+    /// A certificate of the device CA, for EAP-TLS: the SHA-256 of its DER.
+    DeviceCertificate { fingerprint: [u8; 32], expires_at: Timestamp },
+    /// A passphrase of the member's own for what cannot do 802.1X; with a MAC, of that device alone. The passphrase is sealed at
+    /// rest and not hashed, since access points ask for it. `pmks` holds what it becomes on each SSID (IEEE 802.11 J.4), worked
+    /// out when it is issued, so that finding the key of a login is HMAC only.
+    WifiPassphrase { passphrase: Secret<String>, mac: Option<MacAddress>, pmks: BTreeMap<String, Secret<[u8; 32]>> },
+    /// A device that is let in by its address alone (MAC authentication).
+    RegisteredDevice { mac: MacAddress },
 }
 
 impl CredentialKind {
@@ -172,6 +183,9 @@ impl CredentialKind {
             Self::WifiKey { .. } => "wifi-key",
             Self::Badge { .. } => "badge",
             Self::PrintToken { .. } => "print-token",
+            Self::DeviceCertificate { .. } => "device-certificate",
+            Self::WifiPassphrase { .. } => "wifi-passphrase",
+            Self::RegisteredDevice { .. } => "registered-device",
         }
     }
 }

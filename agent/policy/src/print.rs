@@ -163,14 +163,28 @@ pub fn identify<'a>(snapshot: &'a Snapshot, evidence: &PrintEvidence) -> Result<
 fn key_hash(credential: Option<&Credential>) -> [u8; 16] {
     match credential.map(|credential| &credential.kind) {
         Some(CredentialKind::WifiKey { nt_hash, .. }) => *nt_hash.expose(),
-        Some(CredentialKind::Badge { .. } | CredentialKind::PrintToken { .. }) | None => [0; 16],
+        Some(
+            CredentialKind::Badge { .. }
+            | CredentialKind::PrintToken { .. }
+            | CredentialKind::DeviceCertificate { .. }
+            | CredentialKind::WifiPassphrase { .. }
+            | CredentialKind::RegisteredDevice { .. },
+        )
+        | None => [0; 16],
     }
 }
 
 fn token_hash(credential: Option<&Credential>) -> [u8; 32] {
     match credential.map(|credential| &credential.kind) {
         Some(CredentialKind::PrintToken { sha256, .. }) => *sha256,
-        Some(CredentialKind::Badge { .. } | CredentialKind::WifiKey { .. }) | None => [0; 32],
+        Some(
+            CredentialKind::Badge { .. }
+            | CredentialKind::WifiKey { .. }
+            | CredentialKind::DeviceCertificate { .. }
+            | CredentialKind::WifiPassphrase { .. }
+            | CredentialKind::RegisteredDevice { .. },
+        )
+        | None => [0; 32],
     }
 }
 

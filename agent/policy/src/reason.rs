@@ -124,6 +124,7 @@ pub enum Reason {
     NameInvalid,
     BadgeTaken,
     BadgeInvalid,
+    AddressTaken,
     DeviceTaken {
         device: String,
     },
@@ -201,6 +202,7 @@ impl Reason {
             Self::NameInvalid => "name-invalid",
             Self::BadgeTaken => "badge-taken",
             Self::BadgeInvalid => "badge-invalid",
+            Self::AddressTaken => "address-taken",
             Self::DeviceTaken { .. } => "device-taken",
             Self::UnknownDevice { .. } => "unknown-device",
             Self::UnknownCredential => "unknown-credential",
@@ -280,6 +282,7 @@ impl Reason {
             Self::NameInvalid => "A name has 1 to 200 characters and no control characters.".into(),
             Self::BadgeTaken => "This badge belongs to another member; revoke it there first.".into(),
             Self::BadgeInvalid => "A badge UID is 4 to 10 bytes in hexadecimal, such as 04A1B2C3.".into(),
+            Self::AddressTaken => "A device with this MAC address is registered already; revoke that credential first.".into(),
             Self::DeviceTaken { device } => format!("A device `{device}` exists; remove it first to give it a new password."),
             Self::UnknownDevice { device } => format!("There is no device `{device}`."),
             Self::UnknownCredential => "There is no such credential.".into(),

@@ -7,7 +7,9 @@ use crate::print::{PrintAccount, Reservation, Settlement};
 use crate::site::{Device, Plan, SiteModel};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use values::{BookingId, CredentialId, DeviceName, JobId, MemberId, PassId, ResourceName, Secret, TeamId, Timestamp};
+use values::{
+    BookingId, CredentialId, DeviceName, JobId, MacAddress, MemberId, PassId, ResourceName, Secret, TeamId, Timestamp,
+};
 
 /// A map that is shared between snapshots until it changes.
 pub type Shared<K, V> = Arc<BTreeMap<K, Arc<V>>>;
@@ -56,6 +58,11 @@ struct Index {
     wifi_username: BTreeMap<String, CredentialId>,
     print_username: BTreeMap<String, CredentialId>,
     badge: BTreeMap<String, CredentialId>,
+    /// By the fingerprint in hexadecimal.
+    certificate: BTreeMap<String, CredentialId>,
+    /// Registered devices, and passphrases of one device: by MAC address, each kind with a map of its own.
+    registered: BTreeMap<String, CredentialId>,
+    passphrase: BTreeMap<String, CredentialId>,
     email: BTreeMap<String, MemberId>,
 }
 
@@ -166,6 +173,24 @@ impl Snapshot {
         self.by_index(&self.index.badge, uid)
     }
 
+    /// The device certificate with this SHA-256; revoked ones included, so that `why` can say so.
+    #[must_use]
+    pub fn device_certificate(&self, fingerprint: &[u8; 32]) -> Option<&Credential> {
+        self.by_index(&self.index.certificate, &hex(fingerprint))
+    }
+
+    /// The registration of this device for MAC authentication; revoked ones included.
+    #[must_use]
+    pub fn registered_device(&self, mac: MacAddress) -> Option<&Credential> {
+        self.by_index(&self.index.registered, &mac.to_string())
+    }
+
+    /// The passphrase that was issued for this device alone; revoked ones included.
+    #[must_use]
+    pub fn passphrase_of_device(&self, mac: MacAddress) -> Option<&Credential> {
+        self.by_index(&self.index.passphrase, &mac.to_string())
+    }
+
     #[must_use]
     pub fn member_by_email(&self, email: &str) -> Option<&Member> {
         self.index.email.get(&email.to_lowercase()).and_then(|id| self.members.get(id)).map(AsRef::as_ref)
@@ -225,14 +250,26 @@ impl Index {
     /// A live credential takes its key over from a revoked one, never the other way round.
     fn add_credential(&mut self, credential: &Credential) {
         let (map, key) = match &credential.kind {
-            CredentialKind::WifiKey { username, .. } => (&mut self.wifi_username, username),
-            CredentialKind::PrintToken { username, .. } => (&mut self.print_username, username),
-            CredentialKind::Badge { uid } => (&mut self.badge, &uid.0),
+            CredentialKind::WifiKey { username, .. } => (&mut self.wifi_username, username.clone()),
+            CredentialKind::PrintToken { username, .. } => (&mut self.print_username, username.clone()),
+            CredentialKind::Badge { uid } => (&mut self.badge, uid.0.clone()),
+            CredentialKind::DeviceCertificate { fingerprint, .. } => (&mut self.certificate, hex(fingerprint)),
+            CredentialKind::RegisteredDevice { mac } => (&mut self.registered, mac.to_string()),
+            CredentialKind::WifiPassphrase { mac: Some(mac), .. } => (&mut self.passphrase, mac.to_string()),
+            CredentialKind::WifiPassphrase { mac: None, .. } => return,
         };
-        if credential.revoked_at.is_none() || !map.contains_key(key) {
-            map.insert(key.clone(), credential.id);
+        if credential.revoked_at.is_none() || !map.contains_key(&key) {
+            map.insert(key, credential.id);
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}"); // into a string, which cannot fail
+        out
+    })
 }
 
 fn by<K: Ord, V>(values: Vec<V>, key: impl Fn(&V) -> K) -> Shared<K, V> {

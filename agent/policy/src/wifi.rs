@@ -80,7 +80,11 @@ pub fn identify<'a>(snapshot: &'a Snapshot, username: &str) -> Option<(&'a Crede
     let credential = snapshot.wifi_key(username)?;
     match &credential.kind {
         CredentialKind::WifiKey { nt_hash, .. } => Some((credential, nt_hash)),
-        CredentialKind::Badge { .. } | CredentialKind::PrintToken { .. } => None,
+        CredentialKind::Badge { .. }
+        | CredentialKind::PrintToken { .. }
+        | CredentialKind::DeviceCertificate { .. }
+        | CredentialKind::WifiPassphrase { .. }
+        | CredentialKind::RegisteredDevice { .. } => None,
     }
 }
 
@@ -127,7 +131,10 @@ pub fn would_admit(
 ) -> Result<Admission, Reason> {
     standing(snapshot, member, now)?;
     let is_wifi_key = |credential: &&Credential| match credential.kind {
-        CredentialKind::WifiKey { .. } => true,
+        CredentialKind::WifiKey { .. }
+        | CredentialKind::DeviceCertificate { .. }
+        | CredentialKind::WifiPassphrase { .. }
+        | CredentialKind::RegisteredDevice { .. } => true,
         CredentialKind::Badge { .. } | CredentialKind::PrintToken { .. } => false,
     };
     let keys = snapshot.credentials_of(member).filter(is_wifi_key);

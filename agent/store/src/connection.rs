@@ -38,6 +38,7 @@ pub(crate) const CORE: Database = Database {
     migrations: &[
         M::up(include_str!("../migrations/core/0001_first.sql")),
         M::up(include_str!("../migrations/core/0002_audit.sql")),
+        M::up(include_str!("../migrations/core/0003_credentials.sql")),
     ],
 };
 
@@ -50,6 +51,16 @@ pub(crate) const EVENTS: Database = Database {
 };
 
 impl Database {
+    /// The version of the schema that this binary writes.
+    pub fn newest(&self) -> i64 {
+        i64::try_from(self.migrations.len()).unwrap_or(i64::MAX)
+    }
+
+    #[cfg(test)]
+    pub const fn application_id(&self) -> i32 {
+        self.application_id
+    }
+
     /// The one connection that writes, with the schema brought up to date. Creates the file, readable by its owner alone.
     pub fn open_writer(&self, dir: &Path) -> Result<Connection, StoreError> {
         let found = rusqlite::version_number();
@@ -104,7 +115,7 @@ impl Database {
         let pragma = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let version = pragma("user_version").map_err(|error| self.unreadable(error))?;
         let application_id = pragma("application_id")?;
-        let known = i64::try_from(self.migrations.len()).unwrap_or(i64::MAX);
+        let known = self.newest();
         if application_id != 0 && application_id != i64::from(self.application_id) {
             return Err(StoreError::corrupt(self.file, "it belongs to another program"));
         }

@@ -5,8 +5,11 @@ use crate::error::StoreError;
 use crate::seal::SealingKey;
 use policy::{Credential, CredentialKind, Device, Member, MemberStatus, Pass, Team, Window};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use values::{CredentialId, DeviceName, Pii, Secret, Timestamp};
+use zeroize::Zeroizing;
 
 /// What `box.key_check` says when it is unsealed with the right key.
 const KEY_CHECK: &[u8] = b"doorpost core.db";
@@ -210,18 +213,67 @@ fn nt_hash_place(id: CredentialId) -> String {
     format!("credential/{id}/nt_hash")
 }
 
+fn passphrase_place(id: CredentialId) -> String {
+    format!("credential/{id}/passphrase")
+}
+
+/// What a kind of credential puts into its row; the other columns are NULL.
+#[derive(Default)]
+struct Columns<'a> {
+    username: Option<&'a str>,
+    uid: Option<&'a str>,
+    nt_hash: Option<Vec<u8>>,
+    sha256: Option<&'a [u8; 32]>,
+    expires_at: Option<i64>,
+    mac: Option<String>,
+    passphrase: Option<Vec<u8>>,
+}
+
+/// A passphrase and its PMK on each SSID, as they are sealed.
+#[derive(Serialize, Deserialize)]
+struct SealedPassphrase {
+    passphrase: Zeroizing<String>,
+    pmks: BTreeMap<String, Zeroizing<[u8; 32]>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(key: &SealingKey, credential: &'a Credential) -> Result<Self, StoreError> {
+        let none = Self::default();
+        Ok(match &credential.kind {
+            CredentialKind::WifiKey { username, nt_hash } => {
+                let sealed = key.seal(&nt_hash_place(credential.id), nt_hash.expose())?;
+                Self { username: Some(username), nt_hash: Some(sealed), ..none }
+            }
+            CredentialKind::Badge { uid } => Self { uid: Some(&uid.0), ..none },
+            CredentialKind::PrintToken { username, sha256 } => {
+                Self { username: Some(username), sha256: Some(sha256), ..none }
+            }
+            CredentialKind::DeviceCertificate { fingerprint, expires_at } => {
+                Self { sha256: Some(fingerprint), expires_at: Some(expires_at.0), ..none }
+            }
+            CredentialKind::RegisteredDevice { mac } => Self { mac: Some(mac.to_string()), ..none },
+            CredentialKind::WifiPassphrase { passphrase, mac, pmks } => {
+                let plain = SealedPassphrase {
+                    passphrase: Zeroizing::new(passphrase.expose().clone()),
+                    pmks: pmks.iter().map(|(ssid, pmk)| (ssid.clone(), Zeroizing::new(*pmk.expose()))).collect(),
+                };
+                let json = Zeroizing::new(serde_json::to_vec(&plain).map_err(|error| damaged(credential.id, &error))?);
+                let sealed = key.seal(&passphrase_place(credential.id), &json)?;
+                Self { mac: mac.map(|mac| mac.to_string()), passphrase: Some(sealed), ..none }
+            }
+        })
+    }
+}
+
+fn damaged(id: CredentialId, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::corrupt("core.db", format!("credential {id}: {error}"))
+}
+
 pub(crate) fn put_credential(db: &Connection, key: &SealingKey, credential: &Credential) -> Result<(), StoreError> {
-    let (username, uid, nt_hash, sha256) = match &credential.kind {
-        CredentialKind::WifiKey { username, nt_hash } => {
-            let sealed = key.seal(&nt_hash_place(credential.id), nt_hash.expose())?;
-            (Some(username), None, Some(sealed), None)
-        }
-        CredentialKind::Badge { uid } => (None, Some(&uid.0), None, None),
-        CredentialKind::PrintToken { username, sha256 } => (Some(username), None, None, Some(sha256)),
-    };
+    let columns = Columns::of(key, credential)?;
     db.prepare_cached(
-        "INSERT OR REPLACE INTO credential (id, revision, member, label, kind, username, uid, nt_hash, sha256, issued_at,
-            revoked_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT OR REPLACE INTO credential (id, revision, member, label, kind, username, uid, nt_hash, sha256, expires_at, mac,
+            passphrase, issued_at, revoked_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         credential.id.to_string(),
@@ -229,10 +281,13 @@ pub(crate) fn put_credential(db: &Connection, key: &SealingKey, credential: &Cre
         credential.member.to_string(),
         credential.label.0,
         credential.kind.word(),
-        username,
-        uid,
-        nt_hash,
-        sha256,
+        columns.username,
+        columns.uid,
+        columns.nt_hash,
+        columns.sha256,
+        columns.expires_at,
+        columns.mac,
+        columns.passphrase,
         credential.issued_at.0,
         credential.revoked_at.map(|at| at.0),
     ])?;
@@ -264,6 +319,20 @@ fn read_kind(row: &Row<'_>, key: &SealingKey, id: CredentialId) -> Result<Creden
         }
         "badge" => Ok(CredentialKind::Badge { uid: Pii(row.get("uid")?) }),
         "print-token" => Ok(CredentialKind::PrintToken { username: row.get("username")?, sha256: row.get("sha256")? }),
+        "device-certificate" => Ok(CredentialKind::DeviceCertificate {
+            fingerprint: row.get("sha256")?,
+            expires_at: stamp(row, "expires_at")?,
+        }),
+        "registered-device" => Ok(CredentialKind::RegisteredDevice { mac: parsed(row, "mac")? }),
+        "wifi-passphrase" => {
+            let json = key.unseal(&passphrase_place(id), &row.get::<_, Vec<u8>>("passphrase")?)?;
+            let plain: SealedPassphrase = serde_json::from_slice(json.expose()).map_err(|error| damaged(id, &error))?;
+            Ok(CredentialKind::WifiPassphrase {
+                passphrase: Secret::new(plain.passphrase.to_string()),
+                mac: parsed_maybe(row, "mac")?,
+                pmks: plain.pmks.into_iter().map(|(ssid, pmk)| (ssid, Secret::new(*pmk))).collect(),
+            })
+        }
         other => Err(StoreError::corrupt("core.db", format!("credential {id} is of the unknown kind `{other}`"))),
     }
 }

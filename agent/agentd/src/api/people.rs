@@ -75,7 +75,7 @@ pub struct PrintView {
 #[derive(Serialize, ToSchema)]
 pub struct CredentialView {
     pub id: String,
-    /// `wifi-key`, `badge` or `print-token`.
+    /// `wifi-key`, `badge`, `print-token`, `device-certificate`, `wifi-passphrase` or `registered-device`.
     pub kind: &'static str,
     pub label: String,
     pub username: Option<String>,
@@ -93,7 +93,10 @@ fn credential_view(credential: &Credential) -> CredentialView {
         CredentialKind::WifiKey { username, .. } | CredentialKind::PrintToken { username, .. } => {
             Some(username.clone())
         }
-        CredentialKind::Badge { .. } => None,
+        CredentialKind::Badge { .. }
+        | CredentialKind::DeviceCertificate { .. }
+        | CredentialKind::WifiPassphrase { .. }
+        | CredentialKind::RegisteredDevice { .. } => None,
     };
     CredentialView {
         id: credential.id.to_string(),

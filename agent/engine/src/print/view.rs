@@ -150,7 +150,10 @@ fn user_name(cx: &Context<'_>, facts: &Facts) -> Option<String> {
         policy::CredentialKind::WifiKey { username, .. } | policy::CredentialKind::PrintToken { username, .. } => {
             Some(username.clone())
         }
-        policy::CredentialKind::Badge { .. } => None,
+        policy::CredentialKind::Badge { .. }
+        | policy::CredentialKind::DeviceCertificate { .. }
+        | policy::CredentialKind::WifiPassphrase { .. }
+        | policy::CredentialKind::RegisteredDevice { .. } => None,
     }
 }
 

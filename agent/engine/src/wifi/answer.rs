@@ -191,8 +191,13 @@ fn canonical_username(cx: &Context<'_>, admission: &Admission, login: &Login) ->
     let kind = cx.snapshot.credentials.get(&admission.credential).map(|credential| &credential.kind);
     match kind {
         Some(CredentialKind::WifiKey { username, .. }) => username.clone(),
-        Some(CredentialKind::Badge { .. } | CredentialKind::PrintToken { .. }) | None => {
-            login.claim.username.clone().unwrap_or_default()
-        }
+        Some(
+            CredentialKind::Badge { .. }
+            | CredentialKind::PrintToken { .. }
+            | CredentialKind::DeviceCertificate { .. }
+            | CredentialKind::WifiPassphrase { .. }
+            | CredentialKind::RegisteredDevice { .. },
+        )
+        | None => login.claim.username.clone().unwrap_or_default(),
     }
 }

@@ -5,7 +5,8 @@ use crate::people::{Credential, CredentialKind, Member, MemberStatus, Pass, Team
 use crate::reason::Reason;
 use crate::record::Noun;
 use crate::schedule::spoken;
-use values::{CredentialId, Entropy, MemberId, PassId, Pii, PlanName, Secret, TeamId, Timestamp};
+use std::collections::BTreeMap;
+use values::{CredentialId, Entropy, MacAddress, MemberId, PassId, Pii, PlanName, Secret, TeamId, Timestamp};
 
 /// Four times the largest single coworking house known to us; the snapshot is copied map by map on each change.
 const MEMBERS_MAX: usize = 20_000;
@@ -179,6 +180,57 @@ impl Desk<'_> {
         }
         let note = Note::new(Noun::People, "badge-added", "A badge was added.");
         Ok(self.issue(id, label, CredentialKind::Badge { uid: Pii(uid) }, note, entropy))
+    }
+
+    pub(super) fn issue_device_certificate(
+        &self,
+        id: MemberId,
+        label: Pii<String>,
+        fingerprint: [u8; 32],
+        expires_at: Timestamp,
+        entropy: &mut dyn Entropy,
+    ) -> Decided {
+        self.holder(id)?;
+        let note = Note::new(Noun::People, "device-certificate-issued", "A device certificate was issued.");
+        Ok(self.issue(id, label, CredentialKind::DeviceCertificate { fingerprint, expires_at }, note, entropy))
+    }
+
+    pub(super) fn issue_wifi_passphrase(
+        &self,
+        id: MemberId,
+        label: Pii<String>,
+        passphrase: Secret<String>,
+        mac: Option<MacAddress>,
+        pmks: BTreeMap<String, Secret<[u8; 32]>>,
+        entropy: &mut dyn Entropy,
+    ) -> Decided {
+        self.holder(id)?;
+        if let Some(mac) = mac {
+            self.check_address_is_free(self.snapshot.passphrase_of_device(mac))?;
+        }
+        let note = Note::new(Noun::People, "wifi-passphrase-issued", "A Wi-Fi passphrase was issued.");
+        Ok(self.issue(id, label, CredentialKind::WifiPassphrase { passphrase, mac, pmks }, note, entropy))
+    }
+
+    pub(super) fn register_device(
+        &self,
+        id: MemberId,
+        label: Pii<String>,
+        mac: MacAddress,
+        entropy: &mut dyn Entropy,
+    ) -> Decided {
+        self.holder(id)?;
+        self.check_address_is_free(self.snapshot.registered_device(mac))?;
+        let note = Note::new(Noun::People, "device-registered", "A device was registered by its address.");
+        Ok(self.issue(id, label, CredentialKind::RegisteredDevice { mac }, note, entropy))
+    }
+
+    /// One address is one device, and a device has one owner.
+    fn check_address_is_free(&self, held: Option<&Credential>) -> Result<(), Reason> {
+        match held.filter(|held| held.revoked_at.is_none()) {
+            Some(_) => Err(Reason::AddressTaken),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn revoke_credential(&self, id: CredentialId) -> Decided {

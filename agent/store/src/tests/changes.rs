@@ -6,7 +6,7 @@ use policy::print::{CountedBy, Ending, JobRecord, JobStage, PrintAccount, Reserv
 use policy::site::{Device, DeviceProfile};
 use policy::{Pass, SessionRow, Team};
 use std::fs;
-use values::{JobId, MacAddress, PassId, SessionId, TeamId};
+use values::{JobId, MacAddress, PassId, Secret, SessionId, TeamId};
 
 fn everything() -> Vec<Change> {
     let team = Team { id: TeamId::from_random([9; 16]), revision: 3, name: "studio".to_owned() };
@@ -28,6 +28,17 @@ fn everything() -> Vec<Change> {
         kind: CredentialKind::PrintToken { username: "mara-laptop".to_owned(), sha256: [5; 32] },
         ..wifi_key(1)
     };
+    let of_kind = |id: u8, kind| Credential { id: CredentialId::from_random([id; 16]), kind, ..wifi_key(1) };
+    let certificate = of_kind(9, CredentialKind::DeviceCertificate { fingerprint: [9; 32], expires_at: Timestamp(77) });
+    let passphrase = of_kind(
+        10,
+        CredentialKind::WifiPassphrase {
+            passphrase: Secret::new("a lamp's own words".to_owned()),
+            mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
+            pmks: [("Harbour".to_owned(), Secret::new([7; 32]))].into(),
+        },
+    );
+    let registered = of_kind(11, CredentialKind::RegisteredDevice { mac: MacAddress([2, 0, 0, 0, 0, 2]) });
     let pass = Pass {
         id: PassId::from_random([6; 16]),
         revision: 1,
@@ -51,6 +62,9 @@ fn everything() -> Vec<Change> {
         Change::Credential(wifi_key(1)),
         Change::Credential(badge),
         Change::Credential(token),
+        Change::Credential(certificate),
+        Change::Credential(passphrase),
+        Change::Credential(registered),
         Change::Pass(pass),
         Change::Device(device),
         Change::Admin(Some(Secret::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g".to_owned()))),
@@ -231,7 +245,7 @@ fn the_key_file_is_made_once_and_missed_when_it_is_gone() {
     apply(&store, everything()).expect("applied");
     drop(store);
     let again = SealingKey::open(dir.path()).expect("read");
-    assert_eq!(Store::open(dir.path(), again).expect("opens").1.credentials.len(), 3);
+    assert_eq!(Store::open(dir.path(), again).expect("opens").1.credentials.len(), 6);
     fs::write(dir.path().join("secret.key"), b"short").expect("written");
     assert_eq!(SealingKey::open(dir.path()).map(|_| ()), Err(StoreError::WrongKey));
     fs::remove_file(dir.path().join("secret.key")).expect("removed");

@@ -8,10 +8,10 @@ use rusqlite::Connection;
 fn an_empty_folder_gets_the_newest_schema() {
     let dir = folder();
     drop(open(dir.path()));
-    for (database, versions) in [(CORE, 2), (EVENTS, 1)] {
+    for database in [CORE, EVENTS] {
         let db = Connection::open(dir.path().join(database.file)).expect("opens");
         let pragma = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).expect("a pragma");
-        assert_eq!(pragma("user_version"), versions, "{}", database.file);
+        assert_eq!(pragma("user_version"), database.newest(), "{}", database.file);
         assert_ne!(pragma("application_id"), 0);
         let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).expect("a pragma");
         assert_eq!(mode, "wal");
@@ -35,9 +35,34 @@ fn a_file_of_a_newer_doorpost_is_refused_and_left_alone() {
     drop(open(dir.path()));
     Connection::open(dir.path().join("core.db")).expect("opens").pragma_update(None, "user_version", 99).expect("set");
     let refused = Store::open(dir.path(), key()).map(|_| ()).expect_err("refused");
-    assert_eq!(refused, StoreError::Newer { file: "core.db".to_owned(), found: 99, known: 2 });
+    assert_eq!(refused, StoreError::Newer { file: "core.db".to_owned(), found: 99, known: CORE.newest() });
     assert!(refused.is_configuration());
     assert!(matches!(crate::verify(dir.path()), Err(StoreError::Newer { .. })));
+}
+
+#[test]
+fn credentials_of_before_there_were_certificates_and_passphrases_stay() {
+    let dir = folder();
+    let db = Connection::open(dir.path().join("core.db")).expect("opens");
+    for migration in
+        [include_str!("../../migrations/core/0001_first.sql"), include_str!("../../migrations/core/0002_audit.sql")]
+    {
+        db.execute_batch(migration).expect("an old schema");
+    }
+    db.execute_batch(&format!(
+        "PRAGMA application_id = {}; PRAGMA user_version = 2;
+         INSERT INTO member (id, revision, name, email, plan, state, shows_presence, added_at)
+             VALUES ('mbr_00000000000000000000000001', 1, 'Mara', 'm@x.example', 'resident', 'active', 0, 1);
+         INSERT INTO credential (id, revision, member, label, kind, uid, issued_at)
+             VALUES ('crd_00000000000000000000000001', 1, 'mbr_00000000000000000000000001', 'badge', 'badge', '04A1B2C3', 1);",
+        CORE.application_id()
+    ))
+    .expect("an old row");
+    drop(db);
+    drop(CORE.open_writer(dir.path()).expect("brought up to date"));
+    let db = Connection::open(dir.path().join("core.db")).expect("opens");
+    let uid: String = db.query_row("SELECT uid FROM credential", [], |row| row.get(0)).expect("still there");
+    assert_eq!(uid, "04A1B2C3");
 }
 
 #[test]
