@@ -4,11 +4,11 @@
 use super::failure::{EapDiscard, EapFailure};
 use super::fragment::{ACKNOWLEDGEMENT, FRAGMENT_MIN_BYTES, Outgoing, START};
 use super::identity::text_of;
-use super::method::{Method, MethodKind, eap_type};
+use super::method::{InnerMethod, Method, MethodKind, eap_type};
 use super::packet::{Message, Packet};
 use super::phase2::{self, Asked, Listening, Proven};
 use super::tls::{Channel, Heard};
-use super::{EapInput, EapSettings, EapStep};
+use super::{EapInput, EapSettings, EapStep, Shown, certificate};
 use std::sync::Arc;
 use values::Secret;
 
@@ -39,6 +39,9 @@ enum State {
     Offered {
         offered: Vec<MethodKind>,
     },
+    /// TLS is being agreed on.
+    Handshake(Box<Channel>),
+    /// TLS stands and it is the peer's turn.
     Tunnel(Box<Tunnel>),
     AwaitCredential {
         channel: Box<Channel>,
@@ -93,6 +96,7 @@ impl EapConversation {
             State::Begin
             | State::AwaitIdentity
             | State::Offered { .. }
+            | State::Handshake(_)
             | State::Tunnel(_)
             | State::AwaitCredential { .. }
             | State::AwaitVerdict { .. }
@@ -148,6 +152,9 @@ impl EapConversation {
                 Some(&method) if method.eap_type() == kind => self.open_tunnel(method, response.data),
                 _ => self.discard(State::Offered { offered }, EapDiscard::WrongType),
             },
+            (State::Handshake(channel), kind) if channel.kind().eap_type() == kind => {
+                self.shake_hands(*channel, response.data)
+            }
             (State::Tunnel(tunnel), kind) if tunnel.channel.kind().eap_type() == kind => {
                 self.pump(*tunnel, response.data)
             }
@@ -183,73 +190,105 @@ impl EapConversation {
     }
 
     fn open_tunnel(&mut self, method: MethodKind, data: &[u8]) -> EapStep {
-        match Channel::new(&self.settings.tls, method, self.packet_max_bytes) {
-            Ok(channel) => self.pump(Tunnel { channel, inner: Listening::new(method, &self.entropy) }, data),
+        match Channel::new(self.settings.tls.of(method), method, self.packet_max_bytes) {
+            Ok(channel) => self.shake_hands(channel, data),
             Err(why) => self.fail(why),
+        }
+    }
+
+    /// One Response into the handshake, and what follows from it.
+    fn shake_hands(&mut self, mut channel: Channel, data: &[u8]) -> EapStep {
+        let kind = channel.kind().eap_type();
+        match channel.handle(data) {
+            Ok(Heard::Continue(fragment)) => self.request(State::Handshake(Box::new(channel)), kind, &fragment),
+            Ok(Heard::Turn { plaintext }) if channel.is_established() => self.begin_phase2(channel, &plaintext),
+            Ok(Heard::Turn { .. }) => {
+                let flight = channel.take_flight().unwrap_or_else(|| ACKNOWLEDGEMENT.to_vec());
+                self.request(State::Handshake(Box::new(channel)), kind, &flight)
+            }
+            Err(why) => self.break_off(channel, why),
+        }
+    }
+
+    /// The handshake is done. Our last flight of it has not left yet: where the device has shown a certificate, policy has the
+    /// word first.
+    fn begin_phase2(&mut self, channel: Channel, plaintext: &[u8]) -> EapStep {
+        match Listening::new(channel.kind(), &self.entropy) {
+            Some(inner) => self.hear(Tunnel { channel, inner }, plaintext),
+            None => match (channel.device_certificate(), channel.version()) {
+                (Some(fingerprint), Some((tls_version, _))) => {
+                    let proven = Proven::Tls(certificate::Proven { fingerprint, tls_version });
+                    self.prove(Box::new(channel), proven)
+                }
+                (_, _) => self.fail(EapFailure::LocalFault { what: "TLS stands without a certificate".into() }),
+            },
         }
     }
 
     /// One Response into the tunnel, and what follows from it.
     fn pump(&mut self, mut tunnel: Tunnel, data: &[u8]) -> EapStep {
         let kind = tunnel.channel.kind().eap_type();
-        let plaintext = match tunnel.channel.handle(data) {
-            Ok(Heard::Continue(fragment)) => return self.request(State::Tunnel(Box::new(tunnel)), kind, &fragment),
-            Ok(Heard::Turn { plaintext }) => plaintext,
-            Err(why) => return self.break_off(tunnel.channel, why),
-        };
-        if !tunnel.channel.is_established() || plaintext.is_empty() {
-            // A flight of the handshake goes out alone; phase 2 begins when the peer has taken it.
+        match tunnel.channel.handle(data) {
+            Ok(Heard::Continue(fragment)) => self.request(State::Tunnel(Box::new(tunnel)), kind, &fragment),
+            Ok(Heard::Turn { plaintext }) => self.hear(tunnel, &plaintext),
+            Err(why) => self.break_off(tunnel.channel, why),
+        }
+    }
+
+    fn hear(&mut self, mut tunnel: Tunnel, plaintext: &[u8]) -> EapStep {
+        if plaintext.is_empty() {
+            // The last flight of the handshake goes out alone; phase 2 begins when the peer has taken it.
             if let Some(flight) = tunnel.channel.take_flight() {
+                let kind = tunnel.channel.kind().eap_type();
                 return self.request(State::Tunnel(Box::new(tunnel)), kind, &flight);
             }
         }
-        if !tunnel.channel.is_established() {
-            return self.request(State::Tunnel(Box::new(tunnel)), kind, &ACKNOWLEDGEMENT);
-        }
-        let step = tunnel.inner.hear(&plaintext);
-        self.follow(tunnel.channel, step)
+        let Tunnel { channel, inner } = tunnel;
+        let step = inner.hear(plaintext, &|| channel.implicit_challenge());
+        self.follow(channel, step)
     }
 
     /// Does what phase 2 wants.
     fn follow(&mut self, mut channel: Channel, step: phase2::Step) -> EapStep {
-        let kind = channel.kind().eap_type();
         match step {
             phase2::Step::Say(inner, plaintext) => match channel.say(&plaintext) {
-                Ok(()) => {
-                    let flight = channel.take_flight().unwrap_or_else(|| ACKNOWLEDGEMENT.to_vec());
-                    self.request(State::Tunnel(Box::new(Tunnel { channel, inner })), kind, &flight)
-                }
+                Ok(()) => self.hand_over(channel, inner),
                 Err(why) => self.fail(why),
             },
-            phase2::Step::Listen(inner) => {
-                self.request(State::Tunnel(Box::new(Tunnel { channel, inner })), kind, &ACKNOWLEDGEMENT)
-            }
+            phase2::Step::Listen(inner) => self.hand_over(channel, inner),
             phase2::Step::Ask(asked) => {
                 let username = asked.username().to_owned();
                 self.state = State::AwaitCredential { channel: Box::new(channel), asked };
                 EapStep::NeedCredential { username }
             }
-            phase2::Step::Accept { username } => self.succeed(&channel, username),
+            phase2::Step::Accept { shown, inner } => self.succeed(&channel, shown, inner),
             phase2::Step::Refuse(why) => self.fail(why),
         }
     }
 
+    /// Sends what TLS has to send, if anything, and gives the turn to the peer.
+    fn hand_over(&mut self, mut channel: Channel, inner: Listening) -> EapStep {
+        let kind = channel.kind().eap_type();
+        let flight = channel.take_flight().unwrap_or_else(|| ACKNOWLEDGEMENT.to_vec());
+        self.request(State::Tunnel(Box::new(Tunnel { channel, inner })), kind, &flight)
+    }
+
     fn prove(&mut self, channel: Box<Channel>, proven: Proven) -> EapStep {
-        match method_of(&channel) {
+        match method_of(&channel, proven.inner()) {
             Ok(method) => {
-                let (username, correct) = (proven.username().to_owned(), proven.is_correct());
+                let (shown, correct) = (proven.shown(), proven.is_correct());
                 self.state = State::AwaitVerdict { channel, proven };
-                EapStep::Proven { username, correct, method }
+                EapStep::Proven { shown, correct, method }
             }
             Err(why) => self.fail(why),
         }
     }
 
-    fn succeed(&mut self, channel: &Channel, username: String) -> EapStep {
-        match (channel.export_keys(), method_of(channel)) {
+    fn succeed(&mut self, channel: &Channel, shown: Shown, inner: Option<InnerMethod>) -> EapStep {
+        match (channel.export_keys(), method_of(channel, inner)) {
             (Ok(keys), Ok(method)) => {
                 let packet = Packet::Success { identifier: self.identifier }.encode();
-                EapStep::Success { packet, keys, method, username }
+                EapStep::Success { packet, keys, method, shown }
             }
             (Err(why), _) | (_, Err(why)) => self.fail(why),
         }
@@ -288,9 +327,8 @@ impl EapConversation {
     }
 }
 
-fn method_of(channel: &Channel) -> Result<Method, EapFailure> {
+fn method_of(channel: &Channel, inner: Option<InnerMethod>) -> Result<Method, EapFailure> {
     let (tls_version, cipher) =
         channel.version().ok_or(EapFailure::LocalFault { what: "the TLS version is not known".into() })?;
-    let outer = channel.kind();
-    Ok(Method { outer, inner: phase2::inner_method(outer), tls_version, cipher })
+    Ok(Method { outer: channel.kind(), inner, tls_version, cipher })
 }

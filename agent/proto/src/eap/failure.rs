@@ -108,7 +108,8 @@ impl EapFailure {
     }
 }
 
-fn spoken_types(wanted: &[u8]) -> String {
+/// EAP types as people know them.
+pub(super) fn spoken_types(wanted: &[u8]) -> String {
     let names: Vec<String> = wanted
         .iter()
         .filter(|&&kind| kind != 0) // RFC 3748 5.3.1: zero says that there is no alternative

@@ -7,9 +7,10 @@ pub mod eap_type {
     pub const IDENTITY: u8 = 1;
     /// The legacy Nak.
     pub const NAK: u8 = 3;
+    pub const TLS: u8 = 13;
     pub const TTLS: u8 = 21;
     pub const PEAP: u8 = 25;
-    /// EAP-MSCHAPv2, only inside PEAP.
+    /// EAP-MSCHAPv2, only inside PEAP and TTLS.
     pub const MSCHAPV2: u8 = 26;
     /// EAP-TLV, also called EAP Extensions: the result exchange at the end of PEAP.
     pub const TLV: u8 = 33;
@@ -18,24 +19,31 @@ pub mod eap_type {
 /// An outer method, as configured and as negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MethodKind {
-    Ttls,
+    /// A device certificate on both sides of TLS; nothing inside.
+    Tls,
     Peap,
+    Ttls,
 }
 
 impl MethodKind {
+    /// Every method, the safest first: the order in which a site offers them unless its file says otherwise.
+    pub const ALL: [Self; 3] = [Self::Tls, Self::Peap, Self::Ttls];
+
     #[must_use]
     pub const fn eap_type(self) -> u8 {
         match self {
-            Self::Ttls => eap_type::TTLS,
+            Self::Tls => eap_type::TLS,
             Self::Peap => eap_type::PEAP,
+            Self::Ttls => eap_type::TTLS,
         }
     }
 
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Ttls => "TTLS",
+            Self::Tls => "EAP-TLS",
             Self::Peap => "PEAP",
+            Self::Ttls => "TTLS",
         }
     }
 
@@ -50,7 +58,10 @@ impl MethodKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InnerMethod {
     Pap,
+    /// Under TTLS the one of RFC 5281 11.2.4, under PEAP the EAP method, which is the only one it has here.
     MsChapV2,
+    /// The EAP method inside TTLS (RFC 5281 11.1).
+    EapMsChapV2,
 }
 
 impl InnerMethod {
@@ -59,6 +70,7 @@ impl InnerMethod {
         match self {
             Self::Pap => "PAP",
             Self::MsChapV2 => "MSCHAPv2",
+            Self::EapMsChapV2 => "EAP-MSCHAPv2",
         }
     }
 }
@@ -79,11 +91,13 @@ impl TlsVersion {
     }
 }
 
-/// How a user logged in, for records. Displays as `PEAP/MSCHAPv2, TLS 1.3, TLS13_AES_256_GCM_SHA384`.
+/// How a user logged in, for records. Displays as `PEAP/MSCHAPv2, TLS 1.3, TLS13_AES_256_GCM_SHA384`, and without an inner method
+/// as `EAP-TLS, TLS 1.3, ...`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Method {
     pub outer: MethodKind,
-    pub inner: InnerMethod,
+    /// None for EAP-TLS, where the certificate has said all.
+    pub inner: Option<InnerMethod>,
     pub tls_version: TlsVersion,
     /// The cipher suite's IANA name.
     pub cipher: &'static str,
@@ -91,6 +105,10 @@ pub struct Method {
 
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}, {}, {}", self.outer.name(), self.inner.name(), self.tls_version.name(), self.cipher)
+        f.write_str(self.outer.name())?;
+        if let Some(inner) = self.inner {
+            write!(f, "/{}", inner.name())?;
+        }
+        write!(f, ", {}, {}", self.tls_version.name(), self.cipher)
     }
 }

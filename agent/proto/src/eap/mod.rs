@@ -1,5 +1,5 @@
-//! The EAP server (RFC 3748), sans-IO: Identity, Nak, EAP-TTLS v0 with PAP (RFC 5281) and PEAP v0 with EAP-MSCHAPv2
-//! ([MS-PEAP], RFC 2759), over TLS 1.2 and 1.3 (RFC 5216, RFC 9190, RFC 9427).
+//! The EAP server (RFC 3748), sans-IO: Identity, Nak, EAP-TLS (RFC 5216, RFC 9190), PEAP v0 with EAP-MSCHAPv2 ([MS-PEAP], RFC 2759) and
+//! EAP-TTLS v0 with PAP, MSCHAPv2 and EAP-MSCHAPv2 (RFC 5281), over TLS 1.2 and 1.3 (RFC 9427).
 //!
 //! One `EapConversation` owns one login from the peer's Identity to EAP-Success or EAP-Failure: the TLS connection, the
 //! fragments on their way in and out, and what the tunnel has said so far. It refuses to know who is a member, what RADIUS is,
@@ -11,28 +11,34 @@
 //!    | EAP-Start          |  \________________________|
 //!    v                    | a TLS message
 //!  AwaitIdentity          v
-//!                      Tunnel: handshake, then phase 2 (ttls.rs, peap.rs) -- TLS failed --> AlertSent --> Failure
-//!                       |  ^
-//!      NeedCredential   v  |  EapInput::Credential
-//!             AwaitCredential -- Proven --> AwaitVerdict -- EapInput::Verdict --> Tunnel (PEAP) --> Success | Failure
-//!                                                                            \-> Success | Failure (TTLS)
+//!                     Handshake -- TLS failed --> AlertSent --> Failure
+//!                       |   \--- a certificate was shown (EAP-TLS): Proven --------------\
+//!                       v                                                                v
+//!                     Tunnel: phase 2 (ttls.rs, peap.rs, certificate.rs) <---EapInput::Verdict--- AwaitVerdict
+//!                       |  ^                                                  |                  ^
+//!      NeedCredential   v  |  EapInput::Credential                            v                  |
+//!             AwaitCredential ------------------- Proven ------------- Success | Failure --------/
 //! ```
 //!
 //! A wrong password and an unknown user name take the same steps, the same work and the same bytes: whoever answers
 //! `NeedCredential` for an unknown name passes the hash of something random.
 
 mod avp;
+mod certificate;
 mod conversation;
 mod failure;
 mod fragment;
 mod identity;
 mod method;
 pub mod mschapv2;
+mod mschapv2_exchange;
 mod mschapv2_packet;
 mod packet;
 mod peap;
-mod phase2;
+pub mod phase2;
+mod resumption;
 mod tls;
+mod tls_config;
 mod tlv;
 mod ttls;
 
@@ -46,22 +52,30 @@ pub use fragment::{FRAGMENT_MIN_BYTES, MESSAGE_MAX_BYTES, Outgoing, Reassembly, 
 pub use method::{InnerMethod, Method, MethodKind, TlsVersion, eap_type};
 pub use mschapv2_packet::MsChapV2Packet;
 pub use packet::{Malformed, Message, Packet};
-pub use tls::{SessionKeys, tls_config};
+pub use resumption::{SESSIONS_MAX, SESSIONS_OF_MEMBER_MAX, SessionOwner, TlsSessions};
+pub use tls::SessionKeys;
+pub use tls_config::{TlsConfigs, server_identity};
 pub use tlv::{ResultStatus, Tlv, decode_tlvs, encode_tlvs};
 
-use rustls::ServerConfig;
-use std::sync::Arc;
 use values::Secret;
 
 /// What every conversation of this box shares.
 #[derive(Clone, Debug)]
 pub struct EapSettings {
-    /// Made by [`tls_config`].
-    pub tls: Arc<ServerConfig>,
+    pub tls: TlsConfigs,
     /// The methods we offer, in this order.
     pub methods: Vec<MethodKind>,
     /// The largest EAP packet we send, its 4-byte header included. The access point's Framed-MTU may make it smaller.
     pub fragment_max_bytes: usize,
+}
+
+/// Who a device says it is, in a way that can be proved. The identity outside the tunnel is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Inside the tunnel.
+    Username(String),
+    /// The SHA-256 of a certificate of the device CA, whose key the device holds.
+    Certificate { fingerprint: [u8; 32] },
 }
 
 /// What the engine tells a conversation.
@@ -82,10 +96,10 @@ pub enum EapStep {
     Request(Vec<u8>),
     /// Bring the NT hash of this user's key.
     NeedCredential { username: String },
-    /// The user has shown a key, right or wrong; bring the verdict.
-    Proven { username: String, correct: bool, method: Method },
+    /// The device has shown a key, right or wrong, or a certificate; bring the verdict.
+    Proven { shown: Shown, correct: bool, method: Method },
     /// The end: send this EAP-Success with the keys (in an Access-Accept).
-    Success { packet: Vec<u8>, keys: SessionKeys, method: Method, username: String },
+    Success { packet: Vec<u8>, keys: SessionKeys, method: Method, shown: Shown },
     /// The end: send this EAP-Failure (in an Access-Reject).
     Failure { packet: Vec<u8>, why: EapFailure },
     /// Nothing to send, nothing changed (RFC 3748 4.1: silently discard).

@@ -1,45 +1,53 @@
-//! What the two inner methods have in common: the places where phase 2 can stand, and what it can ask for.
+//! What the methods have in common once TLS stands: the places where a login can be, and what it can ask for. It knows no TLS:
+//! plaintext goes in and comes out.
 //!
 //! ```text
-//!  Listening --hear--> Say | Listen (Listening again) | Ask --credential--> Proven --verdict--> Say | Accept | Refuse
+//!  Listening --hear--> Say | Listen (Listening again) | Ask --credential--> Proven --verdict--> Say | Listen | Accept | Refuse
 //! ```
 
 use super::failure::EapFailure;
 use super::method::{InnerMethod, MethodKind};
-use super::{peap, ttls};
+use super::mschapv2_exchange::Judged;
+use super::{Shown, certificate, peap, ttls};
 use values::Secret;
+
+/// Where MSCHAPv2 inside TTLS takes its challenge from (RFC 5281 11.1): the tunnel, asked only by whoever needs it.
+pub type ImplicitChallenge<'a> = &'a dyn Fn() -> Result<[u8; 17], EapFailure>;
 
 /// It is the peer's turn.
 #[derive(Debug)]
-pub(super) enum Listening {
-    Ttls,
+pub enum Listening {
+    Tls(certificate::Listening),
     Peap(peap::Listening),
+    Ttls(ttls::Listening),
 }
 
 /// The peer has shown something that only its NT hash can judge.
 #[derive(Debug)]
-pub(super) enum Asked {
-    Ttls(ttls::Asked),
+pub enum Asked {
     Peap(peap::Asked),
+    Ttls(ttls::Asked),
 }
 
 /// It has been judged; policy has the word.
 #[derive(Debug)]
-pub(super) enum Proven {
+pub enum Proven {
+    Tls(certificate::Proven),
+    Peap(Judged),
     Ttls(ttls::Proven),
-    Peap(peap::Proven),
 }
 
 /// What comes next.
 #[derive(Debug)]
-pub(super) enum Step {
+pub enum Step {
     /// Send this through the tunnel.
     Say(Listening, Vec<u8>),
     /// Nothing to say; the peer is to go on.
     Listen(Listening),
     Ask(Asked),
     Accept {
-        username: String,
+        shown: Shown,
+        inner: Option<InnerMethod>,
     },
     Refuse(EapFailure),
 }
@@ -51,66 +59,79 @@ impl Step {
 }
 
 impl Listening {
-    /// `entropy` is this conversation's own: MSCHAPv2 takes its challenges from it.
-    pub(super) fn new(kind: MethodKind, entropy: &Secret<[u8; 32]>) -> Self {
+    /// Phase 2 of a method that has one. `entropy` is this conversation's own: MSCHAPv2 takes its challenges from it.
+    #[must_use]
+    pub fn new(kind: MethodKind, entropy: &Secret<[u8; 32]>) -> Option<Self> {
         match kind {
-            MethodKind::Ttls => Self::Ttls,
-            MethodKind::Peap => Self::Peap(peap::Listening::new(entropy)),
+            MethodKind::Tls => None,
+            MethodKind::Peap => Some(Self::Peap(peap::Listening::new(entropy))),
+            MethodKind::Ttls => Some(Self::Ttls(ttls::Listening::new(entropy))),
         }
     }
 
     /// The tunnel stands and the peer has handed over the turn, with or without plaintext.
-    pub(super) fn hear(self, plaintext: &[u8]) -> Step {
+    pub fn hear(self, plaintext: &[u8], challenge: ImplicitChallenge<'_>) -> Step {
         match self {
-            Self::Ttls => ttls::hear(plaintext),
+            Self::Tls(state) => state.hear(plaintext),
             Self::Peap(state) => state.hear(plaintext),
+            Self::Ttls(state) => state.hear(plaintext, challenge),
         }
     }
 }
 
 impl Asked {
-    pub(super) fn username(&self) -> &str {
+    #[must_use]
+    pub fn username(&self) -> &str {
         match self {
-            Self::Ttls(asked) => asked.username(),
             Self::Peap(asked) => asked.username(),
+            Self::Ttls(asked) => asked.username(),
         }
     }
 
-    pub(super) fn credential(self, nt_hash: &Secret<[u8; 16]>) -> Proven {
+    #[must_use]
+    pub fn credential(self, nt_hash: &Secret<[u8; 16]>) -> Proven {
         match self {
-            Self::Ttls(asked) => Proven::Ttls(asked.credential(nt_hash)),
             Self::Peap(asked) => Proven::Peap(asked.credential(nt_hash)),
+            Self::Ttls(asked) => Proven::Ttls(asked.credential(nt_hash)),
         }
     }
 }
 
 impl Proven {
-    pub(super) fn username(&self) -> &str {
+    #[must_use]
+    pub fn shown(&self) -> Shown {
         match self {
-            Self::Ttls(proven) => proven.username(),
-            Self::Peap(proven) => proven.username(),
+            Self::Tls(proven) => Shown::Certificate { fingerprint: proven.fingerprint },
+            Self::Peap(judged) => Shown::Username(judged.username.clone()),
+            Self::Ttls(proven) => Shown::Username(proven.username().to_owned()),
         }
     }
 
-    pub(super) const fn is_correct(&self) -> bool {
+    #[must_use]
+    pub const fn is_correct(&self) -> bool {
         match self {
+            // TLS has checked it; a wrong one ends the handshake.
+            Self::Tls(_) => true,
+            Self::Peap(judged) => judged.correct,
             Self::Ttls(proven) => proven.is_correct(),
-            Self::Peap(proven) => proven.is_correct(),
         }
     }
 
-    pub(super) fn verdict(self, allow: bool) -> Step {
+    #[must_use]
+    pub const fn inner(&self) -> Option<InnerMethod> {
         match self {
-            Self::Ttls(proven) => proven.verdict(allow),
-            Self::Peap(proven) => proven.verdict(allow),
+            Self::Tls(_) => None,
+            Self::Peap(_) => Some(InnerMethod::MsChapV2),
+            Self::Ttls(proven) => Some(proven.inner()),
         }
     }
-}
 
-/// The inner method that each outer one has here.
-pub(super) const fn inner_method(kind: MethodKind) -> InnerMethod {
-    match kind {
-        MethodKind::Ttls => InnerMethod::Pap,
-        MethodKind::Peap => InnerMethod::MsChapV2,
+    #[must_use]
+    pub fn verdict(self, allow: bool) -> Step {
+        match self {
+            Self::Tls(proven) => proven.verdict(allow),
+            Self::Peap(judged) => peap::verdict(judged, allow),
+            Self::Ttls(proven) => proven.verdict(allow),
+        }
     }
 }

@@ -1,17 +1,12 @@
-//! The TLS tunnel of one conversation: rustls in memory between fragments in and fragments out, the keys at its end, and the
-//! server configuration it runs on. It knows no inner method.
-//!
-//! No session is ever resumed: rustls would hand out tickets before the inner method has proved anybody, and Windows fails
-//! on PEAP and TTLS tickets under TLS 1.3.
+//! The TLS tunnel of one conversation: rustls in memory between fragments in and fragments out, and the keys at its end. It knows
+//! no inner method; what it runs on is in tls_config.rs.
 
 use super::failure::EapFailure;
 use super::fragment::{ACKNOWLEDGEMENT, Outgoing, Reassembly, TlsData};
 use super::method::{MethodKind, TlsVersion};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{NoServerSessionStorage, ServerConnection};
-use rustls::time_provider::TimeProvider;
-use rustls::{AlertDescription, CipherSuite, ProtocolVersion, ServerConfig};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ServerConnection;
+use rustls::{AlertDescription, ProtocolVersion, ServerConfig};
+use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::sync::Arc;
 use values::Secret;
@@ -21,39 +16,6 @@ use zeroize::Zeroizing;
 const PHASE2_MAX_BYTES: usize = 4_096;
 /// MSK and EMSK. TLS 1.3 mixes the length into the keys, so exactly this much is asked for and then cut.
 const EXPORT_BYTES: usize = 128;
-
-/// The TLS server that EAP runs on: TLS 1.2 and 1.3, X25519, P-256 and P-384, no client certificates, no resumption. Of the cipher
-/// suites that a device offers it takes AES-128 with SHA-256 first: as strong as the P-256 of the certificates, and processors
-/// have instructions for SHA-256 where they have none for the SHA-384 of the larger suites. A device of WPA3's 192-bit mode
-/// offers those only and gets them.
-pub fn tls_config(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    time_provider: Arc<dyn TimeProvider>,
-) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut provider = CryptoProvider {
-        kx_groups: vec![aws_lc_rs::kx_group::X25519, aws_lc_rs::kx_group::SECP256R1, aws_lc_rs::kx_group::SECP384R1],
-        ..aws_lc_rs::default_provider()
-    };
-    provider.cipher_suites.sort_by_key(|suite| !is_aes_128(suite.suite())); // stable: the rest keeps its order
-    let mut config = ServerConfig::builder_with_details(Arc::new(provider), time_provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    config.ignore_client_order = true;
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
-}
-
-fn is_aes_128(suite: CipherSuite) -> bool {
-    [
-        CipherSuite::TLS13_AES_128_GCM_SHA256,
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    ]
-    .contains(&suite)
-}
 
 /// The first 64 bytes of what the tunnel exports (MSK), as RADIUS carries them: MS-MPPE-Recv-Key and MS-MPPE-Send-Key.
 #[derive(Clone, Debug)]
@@ -179,11 +141,22 @@ impl Channel {
         }
     }
 
-    /// RFC 5216 2.3, RFC 5281 8 (TLS 1.2: no context), RFC 9427 2.1 (TLS 1.3: the EAP type is the context).
+    /// The SHA-256 of the certificate that the device has shown, together with the proof that it holds its key.
+    pub(super) fn device_certificate(&self) -> Option<[u8; 32]> {
+        let certificate = self.connection.peer_certificates()?.first()?;
+        Some(Sha256::digest(certificate).into())
+    }
+
+    /// RFC 5281 11.1, which RFC 9427 2.2 leaves as it is: no context under any version.
+    pub(super) fn implicit_challenge(&self) -> Result<[u8; 17], EapFailure> {
+        Ok(self.connection.export_keying_material([0; 17], b"ttls challenge", None)?)
+    }
+
+    /// RFC 5216 2.3, RFC 5281 8 (TLS 1.2: no context), RFC 9190 2.3 and RFC 9427 2.1 (TLS 1.3: the EAP type is the context).
     pub(super) fn export_keys(&self) -> Result<SessionKeys, EapFailure> {
         let tls12 = match self.kind {
             MethodKind::Ttls => b"ttls keying material".as_slice(),
-            MethodKind::Peap => b"client EAP encryption".as_slice(),
+            MethodKind::Tls | MethodKind::Peap => b"client EAP encryption".as_slice(),
         };
         let context = [self.kind.eap_type()];
         let (label, context) = match self.version() {
