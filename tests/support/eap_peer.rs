@@ -1,4 +1,5 @@
-//! A device that logs in: the peer's side of EAP, with TTLS/PAP and PEAP v0/MSCHAPv2, on a rustls client in memory. Sans-IO:
+//! A device that logs in: the peer's side of EAP, with EAP-TLS, PEAP v0/MSCHAPv2 and TTLS with each of its inner methods, on a
+//! rustls client in memory. Sans-IO:
 //! the simulated access point carries its packets by RADIUS, the conformance tests by hand.
 //!
 //! ```text
@@ -8,9 +9,10 @@
 //! knows the key (MSCHAPv2).
 
 use proto::eap::mschapv2::{authenticator_response, challenge_hash, nt_hash, nt_response, without_domain};
+use crate::eap_server::DeviceIdentity;
 use proto::eap::{
-    Avp, Message, MethodKind, MsChapV2Packet, Outgoing, Packet, Reassembly, ResultStatus, TlsData, Tlv, decode_tlvs,
-    eap_type, encode_avps, encode_tlvs,
+    Avp, InnerMethod, Message, MethodKind, MsChapV2Packet, Outgoing, Packet, Reassembly, ResultStatus, TlsData, Tlv,
+    decode_avps, decode_tlvs, eap_type, encode_avps, encode_tlvs,
 };
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -42,6 +44,10 @@ pub enum TlsOffer {
 #[derive(Clone, Debug)]
 pub struct PeerSettings {
     pub method: MethodKind,
+    /// Inside TTLS; PEAP has MSCHAPv2 and EAP-TLS nothing.
+    pub inner: InnerMethod,
+    /// The device's own certificate, for EAP-TLS; without one it shows none.
+    pub identity: Option<DeviceIdentity>,
     /// Shown outside the tunnel.
     pub outer_identity: String,
     pub username: String,
@@ -52,7 +58,7 @@ pub struct PeerSettings {
     pub fragment_max_bytes: usize,
     /// Announce the TLS length on every fragment, as some devices do.
     pub length_on_all_fragments: bool,
-    /// Under TTLS, send the password along with the TLS 1.3 Finished instead of waiting for the server's turn.
+    /// Under TTLS/PAP, send the password along with the TLS 1.3 Finished instead of waiting for the server's turn.
     pub eager: bool,
 }
 
@@ -61,6 +67,8 @@ impl PeerSettings {
     pub fn new(method: MethodKind, username: &str, password: &str) -> Self {
         Self {
             method,
+            inner: InnerMethod::Pap,
+            identity: None,
             outer_identity: "anonymous".into(),
             username: username.into(),
             password: password.into(),
@@ -229,9 +237,12 @@ impl EapPeer {
         if was_handshaking && tunnel.connection.wants_write() && !self.settings.eager {
             return Ok(self.flight()); // Finished goes out alone
         }
-        let said = match self.settings.method {
-            MethodKind::Ttls => self.say_pap(),
-            MethodKind::Peap => self.answer_inner(&plaintext)?,
+        let said = match (self.settings.method, self.settings.inner) {
+            (MethodKind::Tls, _) => self.take_commitment(&plaintext)?,
+            (MethodKind::Peap, _) => self.answer_inner(&plaintext)?,
+            (MethodKind::Ttls, InnerMethod::Pap) => self.say_pap(),
+            (MethodKind::Ttls, InnerMethod::MsChapV2) => self.say_mschapv2(&plaintext)?,
+            (MethodKind::Ttls, InnerMethod::EapMsChapV2) => self.say_eap(&plaintext)?,
         };
         if let (Some(tunnel), false) = (self.tunnel.as_mut(), said.is_empty()) {
             tunnel.connection.writer().write_all(&said).map_err(|error| PeerError::Tls(error.to_string()))?;
@@ -276,6 +287,86 @@ impl EapPeer {
         ])
     }
 
+    /// EAP-TLS: over TLS 1.3 the server's word that it is done (RFC 9190 2.5), over 1.2 nothing but its Finished.
+    fn take_commitment(&mut self, plaintext: &[u8]) -> Result<Vec<u8>, PeerError> {
+        let tls13 = self.speaks_tls13();
+        match (plaintext, tls13) {
+            ([], true) => {}
+            ([0], true) | ([], false) => self.inner = Inner::Ended,
+            _ => return Err(PeerError::Protocol("something inside EAP-TLS")),
+        }
+        Ok(Vec::new())
+    }
+
+    fn speaks_tls13(&self) -> bool {
+        let version = self.tunnel.as_ref().and_then(|tunnel| tunnel.connection.protocol_version());
+        version == Some(ProtocolVersion::TLSv1_3)
+    }
+
+    /// TTLS/MSCHAPv2 (RFC 5281 11.2.4): the answer to the tunnel's own challenge, then nothing but belief.
+    fn say_mschapv2(&mut self, plaintext: &[u8]) -> Result<Vec<u8>, PeerError> {
+        const MICROSOFT: Option<u32> = Some(311);
+        match (&self.inner, plaintext) {
+            (Inner::Begin, []) => {
+                let tunnel = self.tunnel.as_ref().ok_or(PeerError::Protocol("TLS before its Start"))?;
+                let implicit = tunnel.connection.export_keying_material([0; 17], b"ttls challenge", None);
+                let implicit: [u8; 17] = implicit.map_err(|error| PeerError::Tls(error.to_string()))?;
+                let (challenge, identifier) = implicit.split_first_chunk::<16>().expect("17 bytes hold 16");
+                let (peer_challenge, nt_response) = self.prove(challenge)?;
+                let response = [identifier, &[0], &peer_challenge, &[0; 8], &nt_response].concat();
+                Ok(encode_avps(&[
+                    Avp { code: 1, vendor: None, mandatory: true, data: self.settings.username.as_bytes() },
+                    Avp { code: 11, vendor: MICROSOFT, mandatory: true, data: challenge },
+                    Avp { code: 25, vendor: MICROSOFT, mandatory: true, data: &response },
+                ]))
+            }
+            (Inner::Answered { expected }, success) => {
+                let avps = decode_avps(success).map_err(|_| PeerError::Protocol("malformed AVPs"))?;
+                let success = avps.iter().find(|avp| avp.vendor == MICROSOFT && avp.code == 26);
+                let shown = success.and_then(|avp| avp.data.get(1..)).unwrap_or_default();
+                if shown != expected.as_bytes() {
+                    return Err(PeerError::Protocol("the server does not know the key"));
+                }
+                self.inner = Inner::Ended;
+                Ok(Vec::new())
+            }
+            _ => Err(PeerError::Protocol("an MSCHAPv2 message out of turn")),
+        }
+    }
+
+    /// TTLS/EAP-MSCHAPv2 (RFC 5281 11.1): whole EAP packets in AVPs, beginning with an identity that nobody asked for.
+    fn say_eap(&mut self, plaintext: &[u8]) -> Result<Vec<u8>, PeerError> {
+        let packet = if plaintext.is_empty() {
+            response(0, eap_type::IDENTITY, self.settings.username.as_bytes())
+        } else {
+            let avps = decode_avps(plaintext).map_err(|_| PeerError::Protocol("malformed AVPs"))?;
+            let eap = avps.iter().find(|avp| avp.code == 79).ok_or(PeerError::Protocol("no EAP-Message"))?;
+            let Ok(Packet::Request(request)) = Packet::decode(eap.data) else {
+                return Err(PeerError::Protocol("no EAP-Request in the tunnel"));
+            };
+            let typed = [&[request.kind], request.data].concat();
+            let answer = self.answer_inner(&typed)?;
+            if let Inner::Believed = self.inner {
+                self.inner = Inner::Ended; // here the method itself is the end
+            }
+            let (&kind, data) = answer.split_first().ok_or(PeerError::Protocol("an empty EAP-Request"))?;
+            response(request.identifier, kind, data)
+        };
+        Ok(encode_avps(&[Avp { code: 79, vendor: None, mandatory: true, data: &packet }]))
+    }
+
+    /// The answer to an MSCHAPv2 challenge, and what the server must answer to that.
+    fn prove(&mut self, challenge: &[u8; 16]) -> Result<([u8; 16], [u8; 24]), PeerError> {
+        let mut peer_challenge = [0; 16];
+        getrandom::fill(&mut peer_challenge).map_err(|error| PeerError::Settings(error.to_string()))?;
+        let hash = nt_hash(&self.settings.password);
+        let user = without_domain(&self.settings.username).as_bytes();
+        let challenge = challenge_hash(&peer_challenge, challenge, user);
+        let nt_response = nt_response(&challenge, &hash);
+        self.inner = Inner::Answered { expected: authenticator_response(&hash, &nt_response, &challenge) };
+        Ok((peer_challenge, nt_response))
+    }
+
     /// PEAP: one inner packet; only the result has a whole EAP header.
     fn answer_inner(&mut self, plaintext: &[u8]) -> Result<Vec<u8>, PeerError> {
         if let Ok(Packet::Request(Message { identifier, kind: eap_type::TLV, data })) = Packet::decode(plaintext) {
@@ -293,14 +384,8 @@ impl EapPeer {
         let packet = MsChapV2Packet::decode(data).ok_or(PeerError::Protocol("a malformed MSCHAPv2 packet"))?;
         let answer = match (packet, &self.inner) {
             (MsChapV2Packet::Challenge { id, challenge, .. }, Inner::Begin) => {
-                let mut peer_challenge = [0; 16];
-                getrandom::fill(&mut peer_challenge).map_err(|error| PeerError::Settings(error.to_string()))?;
+                let (peer_challenge, nt_response) = self.prove(&challenge)?;
                 let name = self.settings.username.as_bytes();
-                let hash = nt_hash(&self.settings.password);
-                let user = without_domain(&self.settings.username).as_bytes();
-                let challenge = challenge_hash(&peer_challenge, &challenge, user);
-                let nt_response = nt_response(&challenge, &hash);
-                self.inner = Inner::Answered { expected: authenticator_response(&hash, &nt_response, &challenge) };
                 MsChapV2Packet::Response { id, peer_challenge, nt_response, name }.encode()
             }
             (MsChapV2Packet::SuccessRequest { message, .. }, Inner::Answered { expected }) => {
@@ -339,12 +424,12 @@ impl EapPeer {
     fn succeed(&mut self) -> Result<PeerStep, PeerError> {
         let tunnel =
             self.tunnel.as_ref().filter(|_| matches!(self.inner, Inner::Ended)).ok_or(PeerError::SuccessTooEarly)?;
-        let tls13 = tunnel.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let tls13 = self.speaks_tls13();
         let context = [self.settings.method.eap_type()];
         let (label, context): (&[u8], _) = match (tls13, self.settings.method) {
             (true, _) => (b"EXPORTER_EAP_TLS_Key_Material", Some(&context[..])),
             (false, MethodKind::Ttls) => (b"ttls keying material", None),
-            (false, MethodKind::Peap) => (b"client EAP encryption", None),
+            (false, MethodKind::Tls | MethodKind::Peap) => (b"client EAP encryption", None),
         };
         let exported = tunnel.connection.export_keying_material([0; 128], label, context);
         let exported: [u8; 128] = exported.map_err(|error| PeerError::Tls(error.to_string()))?;
@@ -381,7 +466,12 @@ fn client_config(settings: &PeerSettings) -> Result<(ClientConfig, ServerName<'s
             "radius.invalid".into(),
         ),
     };
-    let mut config = builder.with_no_client_auth();
+    let mut config = match &settings.identity {
+        Some(identity) => builder
+            .with_client_auth_cert(vec![identity.certificate.clone()], identity.private_key())
+            .map_err(|error| PeerError::Settings(error.to_string()))?,
+        None => builder.with_no_client_auth(),
+    };
     config.enable_sni = false; // supplicants send none
     let name = ServerName::try_from(name).map_err(|error| PeerError::Settings(error.to_string()))?;
     Ok((config, name))

@@ -2,12 +2,15 @@
 //! judges that come over the network a RADIUS socket. No policy, no sessions: those belong to the daemon.
 
 use proto::eap::mschapv2::nt_hash;
-use proto::eap::{EapConversation, EapFailure, EapInput, EapSettings, EapStep, Method, MethodKind, tls_config};
+use proto::eap::{
+    EapConversation, EapFailure, EapInput, EapSettings, EapStep, Method, MethodKind, Shown, TlsConfigs, server_identity,
+};
 use proto::radius::access::AccessRequest;
 use proto::radius::{AttributeType, Code, Packet, SessionKeyPair, Tunnel, Writer};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::time_provider::DefaultTimeProvider;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -24,11 +27,101 @@ pub const VLAN: u16 = 10;
 /// Session-Timeout in seconds, likewise.
 pub const SESSION_TIMEOUT_S: u32 = 3_600;
 
-/// A CA and a server certificate under it, both P-256 as the daemon makes them.
+/// A CA and a server certificate under it, and the CA of devices' certificates; all P-256 as the daemon makes them.
 pub struct Pki {
     pub ca_pem: String,
     pub chain: Vec<CertificateDer<'static>>,
     pub key: PrivateKeyDer<'static>,
+    pub device_ca: DeviceCa,
+}
+
+/// Signs certificates for devices.
+pub struct DeviceCa {
+    pub certificate: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A device's certificate and its key.
+#[derive(Clone)]
+pub struct DeviceIdentity {
+    pub certificate: CertificateDer<'static>,
+    pub key: Arc<KeyPair>,
+}
+
+impl std::fmt::Debug for DeviceIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DeviceIdentity")
+    }
+}
+
+impl DeviceIdentity {
+    /// What the store knows it by.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(&self.certificate).into()
+    }
+
+    #[must_use]
+    pub fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::Pkcs8(self.key.serialize_der().into())
+    }
+}
+
+/// A device's certificate, valid from one year to another.
+struct Dates {
+    from: i32,
+    until: i32,
+}
+
+impl DeviceCa {
+    /// A CA of this name.
+    pub fn new(name: &str) -> Result<Self, rcgen::Error> {
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let certificate = params.self_signed(&key)?.der().clone();
+        Ok(Self { certificate, issuer: Issuer::new(params, key) })
+    }
+
+    /// A certificate that is good now.
+    pub fn issue(&self, name: &str) -> Result<DeviceIdentity, rcgen::Error> {
+        self.issue_for(name, &Dates { from: 2020, until: 2120 }, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// One whose dates are over.
+    pub fn issue_expired(&self, name: &str) -> Result<DeviceIdentity, rcgen::Error> {
+        self.issue_for(name, &Dates { from: 2020, until: 2021 }, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// One whose dates have not begun.
+    pub fn issue_of_the_future(&self, name: &str) -> Result<DeviceIdentity, rcgen::Error> {
+        self.issue_for(name, &Dates { from: 2110, until: 2120 }, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// One that is for servers.
+    pub fn issue_for_a_server(&self, name: &str) -> Result<DeviceIdentity, rcgen::Error> {
+        self.issue_for(name, &Dates { from: 2020, until: 2120 }, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    fn issue_for(
+        &self,
+        name: &str,
+        dates: &Dates,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Result<DeviceIdentity, rcgen::Error> {
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.not_before = rcgen::date_time_ymd(dates.from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(dates.until, 1, 1);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![usage];
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key, &self.issuer)?.der().clone();
+        Ok(DeviceIdentity { certificate, key: Arc::new(key) })
+    }
 }
 
 /// Made once in a test process.
@@ -55,10 +148,11 @@ fn new_pki() -> Result<Pki, rcgen::Error> {
         ca_pem: ca_certificate.pem(),
         chain: vec![leaf.der().clone(), ca_certificate.der().clone()],
         key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        device_ca: DeviceCa::new("Harbour test device CA")?,
     })
 }
 
-/// Settings on the test certificate; both methods, TTLS first.
+/// Settings on the test certificate; PEAP and TTLS, TTLS first. Who wants EAP-TLS says so.
 #[must_use]
 pub fn settings(fragment_max_bytes: usize) -> Arc<EapSettings> {
     settings_with(vec![MethodKind::Ttls, MethodKind::Peap], fragment_max_bytes)
@@ -67,8 +161,9 @@ pub fn settings(fragment_max_bytes: usize) -> Arc<EapSettings> {
 #[must_use]
 pub fn settings_with(methods: Vec<MethodKind>, fragment_max_bytes: usize) -> Arc<EapSettings> {
     let pki = pki();
-    let tls = tls_config(pki.chain.clone(), pki.key.clone_key(), Arc::new(DefaultTimeProvider))
-        .expect("the key belongs to the certificate");
+    let identity = server_identity(pki.chain.clone(), pki.key.clone_key()).expect("the key belongs to the certificate");
+    let device_cas = vec![pki.device_ca.certificate.clone()];
+    let tls = TlsConfigs::new(identity, device_cas, Arc::new(DefaultTimeProvider)).expect("a CA is a certificate");
     Arc::new(EapSettings { tls, methods, fragment_max_bytes })
 }
 
@@ -76,6 +171,8 @@ pub fn settings_with(methods: Vec<MethodKind>, fragment_max_bytes: usize) -> Arc
 #[derive(Clone, Debug, Default)]
 pub struct Users {
     passwords: HashMap<String, String>,
+    /// By the SHA-256 of the certificate.
+    certificates: HashMap<[u8; 32], String>,
     suspended: Vec<String>,
 }
 
@@ -83,7 +180,23 @@ impl Users {
     #[must_use]
     pub fn of(pairs: &[(&str, &str)]) -> Self {
         let passwords = pairs.iter().map(|&(name, password)| (name.to_owned(), password.to_owned())).collect();
-        Self { passwords, suspended: Vec::new() }
+        Self { passwords, ..Self::default() }
+    }
+
+    /// Lets a device in by its certificate.
+    #[must_use]
+    pub fn with_certificate(mut self, name: &str, identity: &DeviceIdentity) -> Self {
+        self.certificates.insert(identity.fingerprint(), name.to_owned());
+        self
+    }
+
+    /// Who it is that has shown this; nobody's certificate is nobody.
+    #[must_use]
+    pub fn name_of(&self, shown: &Shown) -> Option<String> {
+        match shown {
+            Shown::Username(username) => Some(username.clone()),
+            Shown::Certificate { fingerprint } => self.certificates.get(fingerprint).cloned(),
+        }
     }
 
     #[must_use]
@@ -100,7 +213,10 @@ impl Users {
                     let password = self.passwords.get(&username).map_or("nobody has this key", String::as_str);
                     EapInput::Credential { nt_hash: nt_hash(password) }
                 }
-                EapStep::Proven { username, .. } => EapInput::Verdict { allow: !self.suspended.contains(&username) },
+                EapStep::Proven { shown, .. } => {
+                    let name = self.name_of(&shown);
+                    EapInput::Verdict { allow: name.is_some_and(|name| !self.suspended.contains(&name)) }
+                }
                 step @ (EapStep::Request(_)
                 | EapStep::Success { .. }
                 | EapStep::Failure { .. }
@@ -198,7 +314,8 @@ impl Desk {
                 self.open.insert(state, conversation);
                 Writer::reply(Code::AccessChallenge, &packet).attribute(AttributeType::STATE, &state).eap_message(&eap)
             }
-            EapStep::Success { packet: eap, keys, method, username } => {
+            EapStep::Success { packet: eap, keys, method, shown } => {
+                let username = self.users.name_of(&shown).unwrap_or_default();
                 let _ = self.ended.send(Ended::Accepted { username, method });
                 let keys = SessionKeyPair { recv: keys.recv_key.expose(), send: keys.send_key.expose(), salt: [7, 7] };
                 Writer::reply(Code::AccessAccept, &packet)

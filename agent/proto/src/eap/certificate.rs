@@ -7,12 +7,12 @@
 //! ```
 
 use super::failure::EapFailure;
-use super::method::TlsVersion;
+use super::method::{InnerMethod, TlsVersion};
 use super::phase2::{self, Step};
 use super::Shown;
 
 /// RFC 9190 2.5: with this octet of application data the server commits to say nothing more in TLS, and so to EAP-Success.
-const COMMITMENT: [u8; 1] = [0];
+pub(super) const COMMITMENT: [u8; 1] = [0];
 
 /// The certificate whose key the device holds, by its SHA-256.
 #[derive(Debug)]
@@ -23,7 +23,8 @@ pub struct Proven {
 
 impl Proven {
     pub(super) fn verdict(self, allow: bool) -> Step {
-        let next = phase2::Listening::Tls(Listening { fingerprint: self.fingerprint });
+        let shown = Shown::Certificate { fingerprint: self.fingerprint };
+        let next = phase2::Listening::Tls(Listening { shown, inner: None });
         match (allow, self.tls_version) {
             (false, _) => Step::Refuse(EapFailure::Denied),
             (true, TlsVersion::Tls13) => Step::Say(next, COMMITMENT.to_vec()),
@@ -35,7 +36,8 @@ impl Proven {
 /// The device has been told; its acknowledgement is awaited.
 #[derive(Debug)]
 pub struct Listening {
-    fingerprint: [u8; 32],
+    pub(super) shown: Shown,
+    pub(super) inner: Option<InnerMethod>,
 }
 
 impl Listening {
@@ -43,6 +45,6 @@ impl Listening {
         if !plaintext.is_empty() {
             return Step::misbehaved("data in a tunnel that carries none");
         }
-        Step::Accept { shown: Shown::Certificate { fingerprint: self.fingerprint }, inner: None }
+        Step::Accept { shown: self.shown, inner: self.inner }
     }
 }

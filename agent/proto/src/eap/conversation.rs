@@ -8,6 +8,7 @@ use super::method::{InnerMethod, Method, MethodKind, eap_type};
 use super::packet::{Message, Packet};
 use super::phase2::{self, Asked, Listening, Proven};
 use super::tls::{Channel, Heard};
+use super::resumption::{self, SessionKeeper, SessionOwner};
 use super::{EapInput, EapSettings, EapStep, Shown, certificate};
 use std::sync::Arc;
 use values::Secret;
@@ -29,6 +30,8 @@ pub struct EapConversation {
     identifier: u8,
     /// Requests sent so far.
     rounds: u8,
+    /// What rustls stores its session with, once a method was agreed on.
+    keeper: Option<Arc<SessionKeeper>>,
     state: State,
 }
 
@@ -77,6 +80,7 @@ impl EapConversation {
             identity: None,
             identifier: 0,
             rounds: 0,
+            keeper: None,
             state: State::Begin,
         }
     }
@@ -111,6 +115,9 @@ impl EapConversation {
                 self.prove(channel, asked.credential(&nt_hash))
             }
             (EapInput::Verdict { allow }, State::AwaitVerdict { channel, proven }) => {
+                if let Some(keeper) = self.keeper.as_ref().filter(|_| !allow) {
+                    keeper.forget();
+                }
                 self.follow(*channel, proven.verdict(allow))
             }
             (EapInput::Credential { .. } | EapInput::Verdict { .. }, state) => {
@@ -190,7 +197,9 @@ impl EapConversation {
     }
 
     fn open_tunnel(&mut self, method: MethodKind, data: &[u8]) -> EapStep {
-        match Channel::new(self.settings.tls.of(method), method, self.packet_max_bytes) {
+        let (config, keeper) = self.settings.tls.of(method);
+        self.keeper = Some(keeper);
+        match Channel::new(config, method, self.packet_max_bytes) {
             Ok(channel) => self.shake_hands(channel, data),
             Err(why) => self.fail(why),
         }
@@ -210,9 +219,12 @@ impl EapConversation {
         }
     }
 
-    /// The handshake is done. Our last flight of it has not left yet: where the device has shown a certificate, policy has the
-    /// word first.
+    /// The handshake is done. Our last flight of it has not left yet: where the device has shown a certificate, or a session of
+    /// hers, policy has the word first.
     fn begin_phase2(&mut self, channel: Channel, plaintext: &[u8]) -> EapStep {
+        if channel.is_resumed() {
+            return self.resume(channel);
+        }
         match Listening::new(channel.kind(), &self.entropy) {
             Some(inner) => self.hear(Tunnel { channel, inner }, plaintext),
             None => match (channel.device_certificate(), channel.version()) {
@@ -222,6 +234,25 @@ impl EapConversation {
                 }
                 (_, _) => self.fail(EapFailure::LocalFault { what: "TLS stands without a certificate".into() }),
             },
+        }
+    }
+
+    fn resume(&mut self, channel: Channel) -> EapStep {
+        let resumed = self.keeper.as_ref().and_then(|keeper| keeper.resumed());
+        match (resumed, channel.version()) {
+            (Some((owner, inner)), Some((tls_version, _))) => {
+                let proven = resumption::Proven { owner, inner, kind: channel.kind(), tls_version };
+                self.prove(Box::new(channel), Proven::Resumed(proven))
+            }
+            (_, _) => self.fail(EapFailure::LocalFault { what: "a session of nobody was resumed".into() }),
+        }
+    }
+
+    /// Lets the device resume this TLS session until `owner.until`. For a login that has ended in `Success` and whose user was let
+    /// in; without this call nothing of it can be resumed.
+    pub fn keep_session(&self, owner: SessionOwner, inner: Option<InnerMethod>) {
+        if let Some(keeper) = &self.keeper {
+            keeper.keep(owner, inner);
         }
     }
 
@@ -285,6 +316,8 @@ impl EapConversation {
     }
 
     fn succeed(&mut self, channel: &Channel, shown: Shown, inner: Option<InnerMethod>) -> EapStep {
+        let resumed = self.keeper.as_ref().filter(|_| channel.is_resumed()).and_then(|keeper| keeper.resumed());
+        let shown = resumed.map_or(shown, |(owner, _)| Shown::Resumed(owner));
         match (channel.export_keys(), method_of(channel, inner)) {
             (Ok(keys), Ok(method)) => {
                 let packet = Packet::Success { identifier: self.identifier }.encode();
@@ -330,5 +363,5 @@ impl EapConversation {
 fn method_of(channel: &Channel, inner: Option<InnerMethod>) -> Result<Method, EapFailure> {
     let (tls_version, cipher) =
         channel.version().ok_or(EapFailure::LocalFault { what: "the TLS version is not known".into() })?;
-    Ok(Method { outer: channel.kind(), inner, tls_version, cipher })
+    Ok(Method { outer: channel.kind(), inner, tls_version, cipher, resumed: channel.is_resumed() })
 }

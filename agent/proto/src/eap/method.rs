@@ -101,6 +101,8 @@ pub struct Method {
     pub tls_version: TlsVersion,
     /// The cipher suite's IANA name.
     pub cipher: &'static str,
+    /// Nothing was proved anew: the device went on with a session of an earlier login by this method.
+    pub resumed: bool,
 }
 
 impl fmt::Display for Method {
@@ -109,6 +111,7 @@ impl fmt::Display for Method {
         if let Some(inner) = self.inner {
             write!(f, "/{}", inner.name())?;
         }
-        write!(f, ", {}, {}", self.tls_version.name(), self.cipher)
+        write!(f, ", {}, {}", self.tls_version.name(), self.cipher)?;
+        if self.resumed { f.write_str(", resumed") } else { Ok(()) }
     }
 }

@@ -57,6 +57,7 @@ pub use tls::SessionKeys;
 pub use tls_config::{TlsConfigs, server_identity};
 pub use tlv::{ResultStatus, Tlv, decode_tlvs, encode_tlvs};
 
+use std::sync::Arc;
 use values::Secret;
 
 /// What every conversation of this box shares.
@@ -76,6 +77,8 @@ pub enum Shown {
     Username(String),
     /// The SHA-256 of a certificate of the device CA, whose key the device holds.
     Certificate { fingerprint: [u8; 32] },
+    /// A TLS session of an earlier login, which the engine had kept for this owner.
+    Resumed(Arc<SessionOwner>),
 }
 
 /// What the engine tells a conversation.

@@ -90,6 +90,11 @@ fn hear_result(outcome: Result<String, EapFailure>, plaintext: &[u8]) -> Step {
     }
 }
 
+/// What is said to a peer that resumed a session: the result, at once.
+pub(super) fn verdict_of_resumed(username: String, allow: bool) -> Step {
+    say_result(if allow { Ok(username) } else { Err(EapFailure::Denied) })
+}
+
 /// What is said to a peer whose answer was judged.
 pub(super) fn verdict(judged: Judged, allow: bool) -> Step {
     let (exchange, packet) = judged.verdict(allow);

@@ -8,7 +8,8 @@
 use super::failure::EapFailure;
 use super::method::{InnerMethod, MethodKind};
 use super::mschapv2_exchange::Judged;
-use super::{Shown, certificate, peap, ttls};
+use super::{Shown, certificate, peap, resumption, ttls};
+use std::sync::Arc;
 use values::Secret;
 
 /// Where MSCHAPv2 inside TTLS takes its challenge from (RFC 5281 11.1): the tunnel, asked only by whoever needs it.
@@ -35,6 +36,8 @@ pub enum Proven {
     Tls(certificate::Proven),
     Peap(Judged),
     Ttls(ttls::Proven),
+    /// Under any of them: nothing is proved inside the tunnel.
+    Resumed(resumption::Proven),
 }
 
 /// What comes next.
@@ -104,6 +107,7 @@ impl Proven {
             Self::Tls(proven) => Shown::Certificate { fingerprint: proven.fingerprint },
             Self::Peap(judged) => Shown::Username(judged.username.clone()),
             Self::Ttls(proven) => Shown::Username(proven.username().to_owned()),
+            Self::Resumed(proven) => Shown::Resumed(Arc::clone(&proven.owner)),
         }
     }
 
@@ -111,7 +115,7 @@ impl Proven {
     pub const fn is_correct(&self) -> bool {
         match self {
             // TLS has checked it; a wrong one ends the handshake.
-            Self::Tls(_) => true,
+            Self::Tls(_) | Self::Resumed(_) => true,
             Self::Peap(judged) => judged.correct,
             Self::Ttls(proven) => proven.is_correct(),
         }
@@ -123,6 +127,7 @@ impl Proven {
             Self::Tls(_) => None,
             Self::Peap(_) => Some(InnerMethod::MsChapV2),
             Self::Ttls(proven) => Some(proven.inner()),
+            Self::Resumed(proven) => proven.inner,
         }
     }
 
@@ -132,6 +137,7 @@ impl Proven {
             Self::Tls(proven) => proven.verdict(allow),
             Self::Peap(judged) => peap::verdict(judged, allow),
             Self::Ttls(proven) => proven.verdict(allow),
+            Self::Resumed(proven) => proven.verdict(allow),
         }
     }
 }

@@ -17,7 +17,10 @@
 //! The lock inside is the one exception to "no `Arc<Mutex<_>>` across modules" and docs/decisions/tls.md says why. It guards plain
 //! data, every call takes and releases it once, and nothing is called while it is held.
 
-use super::method::{InnerMethod, MethodKind};
+use super::failure::EapFailure;
+use super::method::{InnerMethod, MethodKind, TlsVersion};
+use super::phase2::{self, Step};
+use super::{Shown, certificate, peap};
 use rustls::server::StoresServerSessions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -261,6 +264,34 @@ impl StoresServerSessions for SessionKeeper {
 
     fn can_cache(&self) -> bool {
         true
+    }
+}
+
+/// The device has resumed a session, and so has shown that it is the one that logged in then.
+#[derive(Debug)]
+pub struct Proven {
+    pub(super) owner: Arc<SessionOwner>,
+    pub(super) inner: Option<InnerMethod>,
+    pub(super) kind: MethodKind,
+    pub(super) tls_version: TlsVersion,
+}
+
+impl Proven {
+    /// There is no phase 2, but under PEAP its result ([MS-PEAP] 3.1.5.7). Under TLS 1.2 the device has had the last word of the
+    /// handshake and the end follows; under TLS 1.3 it waits for the commitment to it (RFC 9190 2.5, RFC 9427 2.3).
+    pub(super) fn verdict(self, allow: bool) -> Step {
+        let Self { owner, inner, kind, tls_version } = self;
+        match (kind, allow, tls_version) {
+            (MethodKind::Peap, _, _) => peap::verdict_of_resumed(owner.username.clone(), allow),
+            (MethodKind::Tls | MethodKind::Ttls, false, _) => Step::Refuse(EapFailure::Denied),
+            (MethodKind::Tls | MethodKind::Ttls, true, TlsVersion::Tls12) => {
+                Step::Accept { shown: Shown::Resumed(owner), inner }
+            }
+            (MethodKind::Tls | MethodKind::Ttls, true, TlsVersion::Tls13) => {
+                let next = certificate::Listening { shown: Shown::Resumed(owner), inner };
+                Step::Say(phase2::Listening::Tls(next), certificate::COMMITMENT.to_vec())
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::failure::EapFailure;
 use super::fragment::{ACKNOWLEDGEMENT, Outgoing, Reassembly, TlsData};
 use super::method::{MethodKind, TlsVersion};
 use rustls::server::ServerConnection;
-use rustls::{AlertDescription, ProtocolVersion, ServerConfig};
+use rustls::{AlertDescription, HandshakeKind, ProtocolVersion, ServerConfig};
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -47,11 +47,11 @@ pub(super) struct Channel {
 
 impl Channel {
     pub(super) fn new(
-        config: &Arc<ServerConfig>,
+        config: Arc<ServerConfig>,
         kind: MethodKind,
         packet_max_bytes: usize,
     ) -> Result<Self, EapFailure> {
-        let connection = ServerConnection::new(Arc::clone(config)).map_err(EapFailure::from)?;
+        let connection = ServerConnection::new(config).map_err(EapFailure::from)?;
         Ok(Self { kind, connection, incoming: Reassembly::Empty, outgoing: None, packet_max_bytes })
     }
 
@@ -105,6 +105,11 @@ impl Channel {
     /// Whether the handshake is done and phase 2 may begin.
     pub(super) fn is_established(&self) -> bool {
         !self.connection.is_handshaking()
+    }
+
+    /// Whether the device went on with an earlier session, instead of a full handshake.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     /// Encrypts what phase 2 has to say; `take_flight` then carries it.

@@ -1,13 +1,14 @@
 //! The two TLS servers that EAP runs on, and whose device certificates one of them believes.
 //!
-//! No session is ever resumed here: rustls would hand out tickets before the inner method has proved anybody, and Windows fails
-//! on PEAP and TTLS tickets under TLS 1.3.
+//! Sessions of TLS 1.2 may be resumed under every method. Under TLS 1.3 the device of an EAP-TLS login gets one ticket; PEAP and
+//! TTLS get none, since Windows fails on them. What may become of a session is in resumption.rs.
 
 use super::method::MethodKind;
+use super::resumption::{SessionKeeper, TlsSessions};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert, StoresServerSessions, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::time_provider::TimeProvider;
 use rustls::{
@@ -17,13 +18,15 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use std::sync::Arc;
 
-/// What every conversation of this box shares. A login takes a reference and copies nothing.
+/// What every conversation of this box shares.
 #[derive(Clone, Debug)]
 pub struct TlsConfigs {
     /// Under PEAP and TTLS: it asks for no certificate. Devices that have one of their own would show a dialogue for it.
     pub tunnel: Arc<ServerConfig>,
     /// Under EAP-TLS: it demands a certificate of the device CA.
     pub mutual: Arc<ServerConfig>,
+    /// What devices may resume.
+    pub sessions: Arc<TlsSessions>,
 }
 
 /// A certificate and its key that stay as they are.
@@ -72,14 +75,21 @@ impl TlsConfigs {
         Ok(Self {
             tunnel: config(WebPkiClientVerifier::no_client_auth())?,
             mutual: config(Arc::new(DeviceVerifier { chain }))?,
+            sessions: Arc::default(),
         })
     }
 
-    pub(super) const fn of(&self, kind: MethodKind) -> &Arc<ServerConfig> {
-        match kind {
-            MethodKind::Tls => &self.mutual,
-            MethodKind::Peap | MethodKind::Ttls => &self.tunnel,
-        }
+    /// The server of one conversation: a shallow copy that stores its session with a keeper of its own.
+    pub(super) fn of(&self, kind: MethodKind) -> (Arc<ServerConfig>, Arc<SessionKeeper>) {
+        let (config, tickets) = match kind {
+            MethodKind::Tls => (&self.mutual, 1), // a device logs in once at a time
+            MethodKind::Peap | MethodKind::Ttls => (&self.tunnel, 0),
+        };
+        let keeper = Arc::new(SessionKeeper::new(&self.sessions, kind));
+        let mut config = ServerConfig::clone(config);
+        config.session_storage = Arc::clone(&keeper) as Arc<dyn StoresServerSessions>;
+        config.send_tls13_tickets = tickets;
+        (Arc::new(config), keeper)
     }
 }
 
