@@ -1,5 +1,6 @@
-//! TCP sockets that door commands travel on: nothing may lie in them for long and come out late (tcp(7), socket(7)).
+//! TCP sockets by what they carry (tcp(7), socket(7)).
 //!
+//! Door commands: nothing may lie in them for long and come out late.
 //! A write to a socket succeeds when the kernel has the bytes, not when the device has them. On a stalled Wi-Fi link they lie
 //! there until it recovers. So the kernel gives up early, keeps little, says what it still holds, and forgets it at once when
 //! the socket is closed, by us or by a kill.
@@ -32,6 +33,28 @@ pub fn prepare_for_commands(socket: &impl AsFd) -> io::Result<()> {
     setsockopt(socket, sockopt::TcpKeepInterval, &KEEP_ALIVE_INTERVAL_SECONDS)?;
     setsockopt(socket, sockopt::TcpKeepCount, &KEEP_ALIVE_PROBES)?;
     setsockopt(socket, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })?;
+    Ok(())
+}
+
+/// An access point's end of a connection that is gone (a power cut) is noticed within this when it is silent...
+const SILENT_IDLE_SECONDS: u32 = 60;
+const SILENT_INTERVAL_SECONDS: u32 = 10;
+const SILENT_PROBES: u32 = 3;
+/// ...and within this when there is something to tell it.
+const PACKETS_USER_TIMEOUT_MS: u32 = 30_000;
+
+/// Makes a socket fit for packets that are answered one by one over a connection that stays: each leaves at once, and a peer
+/// that is gone without a word is noticed.
+///
+/// # Errors
+/// What setsockopt(2) says.
+pub fn prepare_for_packets(socket: &impl AsFd) -> io::Result<()> {
+    setsockopt(socket, sockopt::TcpNoDelay, &true)?;
+    setsockopt(socket, sockopt::TcpUserTimeout, &PACKETS_USER_TIMEOUT_MS)?;
+    setsockopt(socket, sockopt::KeepAlive, &true)?;
+    setsockopt(socket, sockopt::TcpKeepIdle, &SILENT_IDLE_SECONDS)?;
+    setsockopt(socket, sockopt::TcpKeepInterval, &SILENT_INTERVAL_SECONDS)?;
+    setsockopt(socket, sockopt::TcpKeepCount, &SILENT_PROBES)?;
     Ok(())
 }
 

@@ -2,3 +2,4 @@
 
 pub mod mqtt;
 pub mod radius;
+mod radsec;
