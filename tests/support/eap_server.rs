@@ -196,6 +196,7 @@ impl Users {
         match shown {
             Shown::Username(username) => Some(username.clone()),
             Shown::Certificate { fingerprint } => self.certificates.get(fingerprint).cloned(),
+            Shown::Resumed(owner) => owner.username.clone(),
         }
     }
 

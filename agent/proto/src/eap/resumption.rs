@@ -39,8 +39,8 @@ pub const SESSIONS_OF_MEMBER_MAX: usize = 32;
 pub struct SessionOwner {
     pub member: MemberId,
     pub credential: CredentialId,
-    /// As the device wrote it.
-    pub username: String,
+    /// As the device wrote it inside the tunnel; none under EAP-TLS.
+    pub username: Option<String>,
     /// After this a full login is due.
     pub until: Mono,
 }
@@ -282,7 +282,7 @@ impl Proven {
     pub(super) fn verdict(self, allow: bool) -> Step {
         let Self { owner, inner, kind, tls_version } = self;
         match (kind, allow, tls_version) {
-            (MethodKind::Peap, _, _) => peap::verdict_of_resumed(owner.username.clone(), allow),
+            (MethodKind::Peap, _, _) => peap::verdict_of_resumed(owner.username.clone().unwrap_or_default(), allow),
             (MethodKind::Tls | MethodKind::Ttls, false, _) => Step::Refuse(EapFailure::Denied),
             (MethodKind::Tls | MethodKind::Ttls, true, TlsVersion::Tls12) => {
                 Step::Accept { shown: Shown::Resumed(owner), inner }

@@ -10,7 +10,7 @@ fn member(n: u8) -> MemberId {
 
 fn owner(n: u8, until: u64) -> SessionOwner {
     let credential = CredentialId::from_random([n; 16]);
-    SessionOwner { member: member(n), credential, username: format!("user-{n}"), until: Mono(until) }
+    SessionOwner { member: member(n), credential, username: Some(format!("user-{n}")), until: Mono(until) }
 }
 
 /// A full login by `method`, of which rustls stored this, and which ended well.
