@@ -3,21 +3,25 @@
 //! [`plan`] reads the newest snapshot and either refuses with a [`Reason`] or returns complete changes: the store writes
 //! them in one transaction and the next snapshot is made from them, both without choosing anything.
 
+mod access_point;
 mod device;
 mod people;
 mod site;
+mod wifi;
 
+use crate::access_point::AccessPointCertificate;
 use crate::people::{Credential, Member, Pass, Team, Window};
 use crate::print::{PrintAccount, Reservation, Settlement};
 use crate::reason::Reason;
 use crate::record::{Noun, Outcome, Record};
 use crate::site::{Device, DeviceProfile, SiteModel};
 use crate::snapshot::Snapshot;
+use crate::wifi::VlanTest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use values::{
-    CredentialId, DeviceName, Entropy, EventId, JobId, MacAddress, MemberId, Now, Pii, PlanName, PrinterName, Secret,
-    Timestamp,
+    AccessPointName, CredentialId, DeviceName, Entropy, EventId, JobId, MacAddress, MemberId, NetworkName, Now, Pii, PlanName,
+    PrinterName, Secret, Timestamp,
 };
 
 /// Who asks.
@@ -102,6 +106,11 @@ pub enum Command {
         mac: Option<MacAddress>,
         pmks: BTreeMap<String, Secret<[u8; 32]>>,
     },
+    /// Adds what a passphrase becomes on SSIDs that were named after it was issued.
+    AddPassphraseKeys {
+        credential: CredentialId,
+        pmks: BTreeMap<String, Secret<[u8; 32]>>,
+    },
     /// Lets a device in by its address alone.
     RegisterDevice {
         member: MemberId,
@@ -124,6 +133,28 @@ pub enum Command {
     },
     RemoveDevice {
         name: DeviceName,
+    },
+    /// Gives an access point its certificate; the one that it had is worth nothing from then on.
+    IssueAccessPointCertificate {
+        access_point: AccessPointName,
+        /// SHA-256 of the certificate's DER.
+        fingerprint: [u8; 32],
+        expires_at: Timestamp,
+    },
+    RevokeAccessPointCertificate {
+        access_point: AccessPointName,
+    },
+
+    /// Puts a member's devices on a network's VLAN for some minutes, to see whether it works.
+    OpenVlanTest {
+        network: NetworkName,
+        member: MemberId,
+        minutes: u16,
+    },
+    /// A device was seen to work on this VLAN, or somebody says that it does: it is used from now on.
+    PassVlanTest {
+        network: NetworkName,
+        vlan: u16,
     },
 
     /// Sets pages and money aside; refused with `AccountLimitReached` when there is not enough.
@@ -155,6 +186,9 @@ pub enum Change {
     Credential(Credential),
     Device(Device),
     DeviceRemoved(DeviceName),
+    AccessPointCertificate(AccessPointCertificate),
+    AccessPointCertificateRemoved(AccessPointName),
+    VlanTest(VlanTest),
     /// Ledger row `reserve`, conditional on there being none for the job.
     PrintReserved {
         reservation: Reservation,
@@ -214,11 +248,18 @@ pub fn plan(
         Command::IssueWifiPassphrase { member, label, passphrase, mac, pmks } => {
             desk.issue_wifi_passphrase(member, label, passphrase, mac, pmks, entropy)?
         }
+        Command::AddPassphraseKeys { credential, pmks } => desk.add_passphrase_keys(credential, pmks)?,
         Command::RegisterDevice { member, label, mac } => desk.register_device(member, label, mac, entropy)?,
         Command::AddBadge { member, uid, label } => desk.add_badge(member, &uid, label, entropy)?,
         Command::RevokeCredential { credential } => desk.revoke_credential(credential)?,
         Command::AddDevice { name, profile, password_sha256 } => desk.add_device(name, profile, password_sha256)?,
         Command::RemoveDevice { name } => desk.remove_device(&name)?,
+        Command::IssueAccessPointCertificate { access_point, fingerprint, expires_at } => {
+            desk.issue_access_point_certificate(access_point, fingerprint, expires_at)?
+        }
+        Command::RevokeAccessPointCertificate { access_point } => desk.revoke_access_point_certificate(&access_point)?,
+        Command::OpenVlanTest { network, member, minutes } => desk.open_vlan_test(network, member, minutes)?,
+        Command::PassVlanTest { network, vlan } => desk.pass_vlan_test(network, vlan)?,
         Command::ReservePrint { job, member, printer, pages } => {
             let changes = crate::print::plan_reserve(snapshot, job, member, &printer, pages, now)?;
             (

@@ -37,14 +37,61 @@ pub enum Reason {
         plan: String,
     },
     NoWifiKey,
+    /// A certificate of our device CA that no member has.
+    UnknownCertificate,
+    CertificateExpired {
+        since: String,
+    },
     DeviceLimit {
         limit: u16,
         live: u16,
     },
+    /// An address that nobody registered, on a network without 802.1X and without passphrases.
+    DeviceNotRegistered,
+    NetworkNotNamed,
+    NotAPassphraseNetwork {
+        ssid: String,
+    },
+    NoPassphraseForDevice,
+    /// WPA3-Personal: the passphrase must be known from the address.
+    PassphraseNeedsAddress,
+    PassphraseOfOtherDevice,
+    WrongPassphrase,
+    TooManyPassphrases,
+    /// What the access point passed on of the 4-way handshake cannot be checked.
+    HandshakeUnusable {
+        what: String,
+    },
     UnknownNetwork {
         network: String,
     },
+    /// The site file gives the network no VLAN, or another one by now.
+    NoVlan {
+        network: String,
+    },
     UnknownSession,
+    // access points
+    UnknownAccessPoint {
+        access_point: String,
+    },
+    AccessPointWithoutRadsec {
+        access_point: String,
+    },
+    NoAccessPointCertificate {
+        access_point: String,
+    },
+    /// The certificate is of something else: a relay, or an access point of another realm.
+    CertificateOfNoAccessPoint,
+    AccessPointCertificateReplaced {
+        access_point: String,
+    },
+    AccessPointCertificateExpired {
+        access_point: String,
+    },
+    AccessPointElsewhere {
+        access_point: String,
+        expected: String,
+    },
     // print
     NoPrintInPlan {
         plan: String,
@@ -167,9 +214,28 @@ impl Reason {
             Self::WrongKey => "wrong-key",
             Self::NoWifiInPlan { .. } => "no-wifi-in-plan",
             Self::NoWifiKey => "no-wifi-key",
+            Self::UnknownCertificate => "unknown-certificate",
+            Self::CertificateExpired { .. } => "certificate-expired",
             Self::DeviceLimit { .. } => "device-limit",
+            Self::DeviceNotRegistered => "device-not-registered",
+            Self::NetworkNotNamed => "network-not-named",
+            Self::NotAPassphraseNetwork { .. } => "not-a-passphrase-network",
+            Self::NoPassphraseForDevice => "no-passphrase-for-device",
+            Self::PassphraseNeedsAddress => "passphrase-needs-address",
+            Self::PassphraseOfOtherDevice => "passphrase-of-other-device",
+            Self::WrongPassphrase => "wrong-passphrase",
+            Self::TooManyPassphrases => "too-many-passphrases",
+            Self::HandshakeUnusable { .. } => "handshake-unusable",
             Self::UnknownNetwork { .. } => "unknown-network",
+            Self::NoVlan { .. } => "no-vlan",
             Self::UnknownSession => "unknown-session",
+            Self::UnknownAccessPoint { .. } => "unknown-access-point",
+            Self::AccessPointWithoutRadsec { .. } => "access-point-without-radsec",
+            Self::NoAccessPointCertificate { .. } => "no-access-point-certificate",
+            Self::CertificateOfNoAccessPoint => "certificate-of-no-access-point",
+            Self::AccessPointCertificateReplaced { .. } => "access-point-certificate-replaced",
+            Self::AccessPointCertificateExpired { .. } => "access-point-certificate-expired",
+            Self::AccessPointElsewhere { .. } => "access-point-elsewhere",
             Self::NoPrintInPlan { .. } => "no-print-in-plan",
             Self::HeldOnRequest => "held-on-request",
             Self::AccountLimitReached { .. } => "account-limit-reached",
@@ -234,11 +300,48 @@ impl Reason {
             Self::WrongKey => "The Wi-Fi key is wrong; check the key on the device or issue a new one.".into(),
             Self::NoWifiInPlan { plan } => format!("The plan `{plan}` includes no Wi-Fi."),
             Self::NoWifiKey => "The member has no Wi-Fi key yet; issue one for the device.".into(),
+            Self::UnknownCertificate => "The device's certificate was made by this box, but the box knows no member for it; issue a new one for the device.".into(),
+            Self::CertificateExpired { since } => format!("The device's certificate expired on {since}; issue a new one for the device."),
             Self::DeviceLimit { limit, live } => {
                 format!("{live} devices are online and the plan's limit is {limit}; disconnect one first.")
             }
+            Self::DeviceNotRegistered => "Nobody has registered this device; give its address to a member with doorpost wifi register.".into(),
+            Self::NetworkNotNamed => "The access point does not say which network the device wants; have it send the SSID in Called-Station-Id.".into(),
+            Self::NotAPassphraseNetwork { ssid } => {
+                format!("The device has a passphrase, but the site file does not give the network `{ssid}` to passphrases; list it with `security: passphrase`.")
+            }
+            Self::NoPassphraseForDevice => "No passphrase was issued for this device's address, and the access point does not pass on what would show which one it uses; issue one with --mac.".into(),
+            Self::PassphraseNeedsAddress => "The device joins by WPA3, where only a passphrase that was issued for its address works; issue one with --mac, or let the network offer WPA2 too.".into(),
+            Self::PassphraseOfOtherDevice => "This was issued for another device's address; switch the device's private address off, or issue it a passphrase of its own.".into(),
+            Self::WrongPassphrase => "The passphrase on the device is none of this network's; type it again or issue a new one.".into(),
+            Self::TooManyPassphrases => "The device has tried too many wrong passphrases; it may try again in a minute.".into(),
+            Self::HandshakeUnusable { what } => {
+                format!("The access point passed on what cannot be checked: {what}. Let the network offer WPA2-Personal without fast roaming.")
+            }
             Self::UnknownNetwork { network } => format!("The site file has no network `{network}`."),
+            Self::NoVlan { network } => format!("The site file gives the network `{network}` no such VLAN, so there is nothing to test."),
             Self::UnknownSession => "There is no such Wi-Fi session; it may have ended.".into(),
+            Self::UnknownAccessPoint { access_point } => {
+                format!("The site file has no access point `{access_point}`; add it there, or take the certificate off the device.")
+            }
+            Self::AccessPointWithoutRadsec { access_point } => {
+                format!("The site file does not let the access point `{access_point}` come by RadSec; add `radsec: true` to it there.")
+            }
+            Self::NoAccessPointCertificate { access_point } => {
+                format!("The access point `{access_point}` has no RadSec certificate.")
+            }
+            Self::CertificateOfNoAccessPoint => {
+                "A client came to the RadSec port with a certificate that is no access point's of this site; install the one of `doorpost accesspoint certificate`.".into()
+            }
+            Self::AccessPointCertificateReplaced { access_point } => format!(
+                "The access point `{access_point}` came with a certificate that was withdrawn or has been replaced; install the newest one, or issue another."
+            ),
+            Self::AccessPointCertificateExpired { access_point } => {
+                format!("The RadSec certificate of the access point `{access_point}` has expired; issue a new one and install it there.")
+            }
+            Self::AccessPointElsewhere { access_point, expected } => format!(
+                "The certificate of the access point `{access_point}` was used from another address than its own, {expected}; if it has moved, correct the site file, else issue a new certificate."
+            ),
             Self::NoPrintInPlan { plan } => format!("The plan `{plan}` includes no printing."),
             Self::HeldOnRequest => "The job waits until it is released.".into(),
             Self::AccountLimitReached { pages, left, short_minor, currency } => format!(

@@ -3,6 +3,13 @@
 //! [`identify`] finds the key behind a user name, the EAP machine has it proven, [`admit`] decides: at the login, again on
 //! the newest snapshot before the access point is told, and for every live session whenever the snapshot changes.
 
+mod change;
+pub mod device;
+mod vlan;
+
+pub use change::{Consequence, Terms, consequence};
+pub use vlan::{TEST_MAX_MINUTES, TestState, VlanState, VlanTest, vlan_state};
+
 use crate::people::{Credential, CredentialKind, Grant, Member, grants, standing};
 use crate::reason::Reason;
 use crate::schedule::spoken;
@@ -21,7 +28,22 @@ pub struct WifiPlan {
     pub device_limit: u16,
     /// None is always.
     pub hours: Option<ScheduleName>,
+    pub rates: Rates,
+    /// A device that sends nothing for this long is logged out; none leaves it to the access point.
+    pub idle_timeout_minutes: Option<u16>,
 }
+
+/// How fast one device may be, as the access point limits it; none is as fast as it can.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// To the device.
+    pub down_mbit: Option<u16>,
+    /// From the device.
+    pub up_mbit: Option<u16>,
+}
+
+/// How long before the end of its hours or its pass a session is warned.
+pub const WARNING_MINUTES: u64 = 15;
 
 /// How long a running session goes on after its hours or its pass are over: time to save one's work and pay for more.
 const GRACE_MINUTES: u64 = 15;
@@ -67,9 +89,19 @@ pub struct Admission {
     pub network: NetworkName,
     /// None is flat mode.
     pub vlan: Option<u16>,
+    /// What the VLAN is called by access points that know it by name.
+    pub vlan_name: Option<String>,
+    /// The network's VLAN that is not used, because no device has passed its test yet.
+    pub vlan_withheld: Option<u16>,
+    pub rates: Rates,
+    pub idle_timeout_seconds: Option<u32>,
+    /// When the hours, the pass or the membership end, without the grace.
+    pub closes_at: Option<Timestamp>,
     /// When the hours (with their grace), the pass or the membership end; none when nothing ends within the fortnight that
     /// schedules look ahead.
     pub ends_at: Option<Timestamp>,
+    /// When the terms must be looked at again: at their end, or at the end of the test of a VLAN that they are part of.
+    pub review_at: Option<Timestamp>,
     /// For the access point; at least 1.
     pub session_timeout_seconds: u32,
 }
@@ -103,13 +135,18 @@ pub fn admit(
     if let Some(since) = credential.revoked_at {
         return Err(Reason::CredentialRevoked { since: spoken(&snapshot.site.site, since) });
     }
+    device::check_device(credential, question.mac)?;
+    let expires_at = expiry(credential);
+    if let Some(since) = expires_at.filter(|end| *end <= now.stamp()) {
+        return Err(Reason::CertificateExpired { since: spoken(&snapshot.site.site, since) });
+    }
     let member = standing(snapshot, credential.member, now)?;
     let mut refusal = Reason::UnknownPlan { plan: member.plan.to_string() };
     for minutes in 0..=grace_minutes(question, facts) {
         let then = earlier(now, minutes);
         for grant in grants(snapshot, member, then) {
             match admit_by(snapshot, member, &grant, facts, question, then) {
-                Ok(terms) => return Ok(terms.admission(credential.id, member, &grant, now)),
+                Ok(terms) => return Ok(terms.until(expires_at).admission(credential.id, member, &grant, now)),
                 // What the member's own plan says is what she expects to hear, and hours say more than "not included".
                 Err(reason) if minutes == 0 && matters_more(&reason, &refusal) => refusal = reason,
                 Err(_) => {}
@@ -142,20 +179,23 @@ pub fn would_admit(
     admit(snapshot, facts, &WifiQuestion { credential: key.id, mac: None, stage: Stage::Joining }, now)
 }
 
-/// The network and the end that one plan gives.
-struct Terms<'a> {
+/// What one plan gives.
+struct Given<'a> {
+    wifi: &'a WifiPlan,
     network: &'a Network,
+    vlan: VlanState,
+    closes_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
 }
 
 fn admit_by<'a>(
     snapshot: &'a Snapshot,
     member: &Member,
-    grant: &Grant<'_>,
+    grant: &Grant<'a>,
     facts: &WifiFacts<'_>,
     question: &WifiQuestion,
     now: Now,
-) -> Result<Terms<'a>, Reason> {
+) -> Result<Given<'a>, Reason> {
     let Some(wifi) = &grant.plan.wifi else {
         return Err(Reason::NoWifiInPlan { plan: grant.plan.name.to_string() });
     };
@@ -166,29 +206,70 @@ fn admit_by<'a>(
     if question.stage == Stage::Joining {
         check_device_limit(wifi.device_limit, facts, question.mac)?;
     }
-    let network = team_network(snapshot, member).or_else(|| snapshot.site.networks.get(&wifi.network));
+    let network = vlan::network_under_test(snapshot, member.id, now)
+        .or_else(|| team_network(snapshot, member))
+        .or_else(|| snapshot.site.networks.get(&wifi.network));
     let network = network.ok_or_else(|| Reason::UnknownNetwork { network: wifi.network.to_string() })?;
     let pass_ends_at = grant.pass.map(|pass| pass.until);
-    let soft = [closes_at, pass_ends_at].into_iter().flatten().min().map(|end| end + grace());
-    Ok(Terms { network, ends_at: [soft, member.valid.until].into_iter().flatten().min() })
+    let soft = [closes_at, pass_ends_at].into_iter().flatten().min();
+    let until = member.valid.until;
+    Ok(Given {
+        wifi,
+        network,
+        vlan: vlan_state(snapshot, network, now),
+        closes_at: [soft, until].into_iter().flatten().min(),
+        ends_at: [soft.map(|end| end + grace()), until].into_iter().flatten().min(),
+    })
 }
 
-impl Terms<'_> {
+/// When a credential ends by itself.
+const fn expiry(credential: &Credential) -> Option<Timestamp> {
+    match credential.kind {
+        CredentialKind::DeviceCertificate { expires_at, .. } => Some(expires_at),
+        CredentialKind::WifiKey { .. }
+        | CredentialKind::WifiPassphrase { .. }
+        | CredentialKind::RegisteredDevice { .. }
+        | CredentialKind::Badge { .. }
+        | CredentialKind::PrintToken { .. } => None,
+    }
+}
+
+impl Given<'_> {
+    /// The same, but not beyond this moment; it has no grace.
+    fn until(self, end: Option<Timestamp>) -> Self {
+        let sooner = |other: Option<Timestamp>| [other, end].into_iter().flatten().min();
+        Self { closes_at: sooner(self.closes_at), ends_at: sooner(self.ends_at), ..self }
+    }
+
     fn admission(self, credential: CredentialId, member: &Member, grant: &Grant<'_>, now: Now) -> Admission {
-        let longest = if now.is_trusted() { SESSION_MAX } else { SESSION_MAX_UNSYNCED };
-        let left = |end: Timestamp| u64::try_from(end.0.saturating_sub(now.stamp().0)).unwrap_or(0).div_ceil(1_000);
-        let seconds = self.ends_at.map_or(longest.as_secs(), |end| left(end).clamp(1, longest.as_secs()));
+        let (vlan, vlan_withheld, test_until) = self.vlan.for_member(member.id);
+        let review_at = [self.ends_at, test_until].into_iter().flatten().min();
         Admission {
             member: member.id,
             credential,
             plan: grant.plan.name.clone(),
             pass: grant.pass.map(|pass| pass.id),
             network: self.network.name.clone(),
-            vlan: self.network.vlan,
+            vlan,
+            vlan_name: vlan.and(self.network.vlan_name.clone()),
+            vlan_withheld,
+            rates: self.wifi.rates,
+            idle_timeout_seconds: self.wifi.idle_timeout_minutes.map(|minutes| u32::from(minutes) * 60),
+            closes_at: self.closes_at,
             ends_at: self.ends_at,
-            session_timeout_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+            review_at,
+            session_timeout_seconds: session_seconds(review_at, now),
         }
     }
+}
+
+/// Session-Timeout for a session with this end; at least 1.
+#[must_use]
+pub fn session_seconds(ends_at: Option<Timestamp>, now: Now) -> u32 {
+    let longest = if now.is_trusted() { SESSION_MAX } else { SESSION_MAX_UNSYNCED }.as_secs();
+    let left = |end: Timestamp| u64::try_from(end.0.saturating_sub(now.stamp().0)).unwrap_or(0).div_ceil(1_000);
+    let seconds = ends_at.map_or(longest, |end| left(end).clamp(1, longest));
+    u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 /// When the hours end, if they run now and end within a fortnight.

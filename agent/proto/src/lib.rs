@@ -6,3 +6,4 @@ pub mod eap;
 pub mod ipp;
 pub mod mqtt;
 pub mod radius;
+pub mod wpa;

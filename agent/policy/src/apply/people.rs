@@ -212,6 +212,22 @@ impl Desk<'_> {
         Ok(self.issue(id, label, CredentialKind::WifiPassphrase { passphrase, mac, pmks }, note, entropy))
     }
 
+    pub(super) fn add_passphrase_keys(&self, id: CredentialId, added: BTreeMap<String, Secret<[u8; 32]>>) -> Decided {
+        let mut credential = self.snapshot.credentials.get(&id).ok_or(Reason::UnknownCredential)?.as_ref().clone();
+        let CredentialKind::WifiPassphrase { pmks, .. } = &mut credential.kind else {
+            return Err(Reason::UnknownCredential);
+        };
+        let before = pmks.len();
+        pmks.extend(added);
+        if pmks.len() == before {
+            return Err(Reason::AlreadySo { what: "the passphrase has these keys already".into() });
+        }
+        credential.revision += 1;
+        let note = Note::new(Noun::People, "wifi-passphrase-prepared", "A Wi-Fi passphrase was prepared for a network.");
+        let note = note.of(credential.member).with(id);
+        Ok((vec![Change::Credential(credential)], note))
+    }
+
     pub(super) fn register_device(
         &self,
         id: MemberId,

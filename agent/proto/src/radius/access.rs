@@ -47,7 +47,7 @@ impl<'a> AccessRequest<'a> {
 
 impl<'a> CalledStation<'a> {
     /// A MAC address in the 17 characters of the RFC or in 12 digits, then perhaps a colon and the network's name.
-    fn of(text: &'a str) -> Self {
+    pub(super) fn of(text: &'a str) -> Self {
         for length in [17, 12] {
             let Some((head, tail)) = text.split_at_checked(length) else { continue };
             if let Ok(radio) = head.parse() {

@@ -16,6 +16,7 @@ attributes! {
     // RFC 2865
     USER_NAME = 1;
     USER_PASSWORD = 2;
+    CHAP_PASSWORD = 3;
     NAS_IP_ADDRESS = 4;
     NAS_PORT = 5;
     SERVICE_TYPE = 6;
@@ -32,6 +33,7 @@ attributes! {
     CALLING_STATION_ID = 31;
     NAS_IDENTIFIER = 32;
     PROXY_STATE = 33;
+    CHAP_CHALLENGE = 60;
     // RFC 2866
     ACCT_STATUS_TYPE = 40;
     ACCT_DELAY_TIME = 41;
@@ -51,10 +53,17 @@ attributes! {
     EAP_MESSAGE = 79;
     MESSAGE_AUTHENTICATOR = 80;
     ACCT_INTERIM_INTERVAL = 85;
+    /// RFC 4372: who it is, in a word that says nothing to anybody else; sent where the access point asks for it.
+    CHARGEABLE_USER_IDENTITY = 89;
     // RFC 2868
     TUNNEL_TYPE = 64;
     TUNNEL_MEDIUM_TYPE = 65;
+    TUNNEL_PASSWORD = 69;
     TUNNEL_PRIVATE_GROUP_ID = 81;
+    // RFC 6929
+    EXTENDED_ATTRIBUTE_5 = 245;
+    // RFC 7268
+    WLAN_AKM_SUITE = 188;
     // RFC 5176
     ERROR_CAUSE = 101;
 }

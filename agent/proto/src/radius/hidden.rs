@@ -1,6 +1,7 @@
-//! Values hidden by MD5 key streams: User-Password (RFC 2865, 5.2) and the MS-MPPE keys (RFC 2548, 2.4.2 and 2.4.3).
+//! Values hidden by MD5 key streams: User-Password (RFC 2865, 5.2), the MS-MPPE keys (RFC 2548, 2.4.2 and 2.4.3) and
+//! Tunnel-Password (RFC 2868, 3.5).
 //!
-//! The box only writes the keys; reading them and hiding a password is the access point's side, for the simulated one.
+//! The box only writes what is salted; reading that and hiding a password is the access point's side, for the simulated one.
 
 use super::Authenticator;
 use md5::{Digest, Md5};
@@ -79,19 +80,21 @@ pub fn reveal_password(hidden: &[u8], request_authenticator: &Authenticator, sec
     Some(Secret::new(plain))
 }
 
-/// Salt and hidden key: the content of MS-MPPE-Send-Key or -Recv-Key. The salt's highest bit is set here; it must differ
-/// between the keys of one packet.
-pub(super) fn mppe_key(key: &[u8; 32], salt: [u8; 2], request_authenticator: &Authenticator, secret: &[u8]) -> Vec<u8> {
+/// Salt and hidden content: what MS-MPPE-Send-Key and -Recv-Key (RFC 2548, 2.4.2) and, behind its tag, Tunnel-Password (RFC 2868,
+/// 3.5) carry. The salt's highest bit is set here; it must differ between the attributes of one packet. At most 255 octets; what
+/// is longer would not fit an attribute either.
+pub(super) fn salted(content: &[u8], salt: [u8; 2], request_authenticator: &Authenticator, secret: &[u8]) -> Vec<u8> {
     let salt = [salt[0] | 0x80, salt[1]];
-    let plain = zeroize::Zeroizing::new([&[32], key.as_slice()].concat());
+    let length = u8::try_from(content.len()).unwrap_or(u8::MAX);
+    let plain = zeroize::Zeroizing::new([&[length], content].concat());
     let mut out = salt.to_vec();
     out.extend(hide(&plain, secret, &[request_authenticator, &salt]));
     out
 }
 
-/// The key in a MS-MPPE-Send-Key or -Recv-Key.
+/// What is hidden behind a salt: the key in a MS-MPPE-Send-Key or -Recv-Key, the password in a Tunnel-Password without its tag.
 #[must_use]
-pub fn open_mppe_key(content: &[u8], request_authenticator: &Authenticator, secret: &[u8]) -> Option<Secret<Vec<u8>>> {
+pub fn open_salted(content: &[u8], request_authenticator: &Authenticator, secret: &[u8]) -> Option<Secret<Vec<u8>>> {
     let (salt, hidden) = content.split_first_chunk::<2>()?;
     let plain = zeroize::Zeroizing::new(reveal(hidden, secret, &[request_authenticator, salt])?);
     let (&length, rest) = plain.split_first()?;

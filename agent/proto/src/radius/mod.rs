@@ -12,15 +12,20 @@ pub mod access;
 pub mod accounting;
 pub mod attribute;
 mod authentic;
+pub mod dictionary;
+pub mod find_key;
 mod hidden;
+pub mod mac_auth;
 mod packet;
+pub mod radsec;
 #[cfg(test)]
 mod tests;
+pub mod vendor;
 mod writer;
 
 pub use attribute::AttributeType;
 pub use authentic::{Inauthentic, ReplyRule};
-pub use hidden::{KeyKind, hide_password, open_mppe_key, reveal_password};
+pub use hidden::{KeyKind, hide_password, open_salted, reveal_password};
 pub use packet::{Attribute, Attributes, DecodeError, Packet};
 pub use writer::{EncodeError, SessionKeyPair, Tunnel, Writer};
 

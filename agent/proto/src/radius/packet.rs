@@ -130,6 +130,29 @@ impl<'a> Packet<'a> {
         Some(parts.collect::<Vec<_>>().concat())
     }
 
+    /// The vendor's first attribute of one type within Extended-Vendor-Specific-5, put together where it was cut (RFC 6929, 2.2
+    /// and 2.4): each part begins with the extended type and the flag "more".
+    #[must_use]
+    pub fn extended_vendor_5(&self, vendor: u32, vendor_type: u8) -> Option<Vec<u8>> {
+        const VENDOR_SPECIFIC: u8 = 26;
+        const MORE: u8 = 0x80;
+        let mut whole = Vec::new();
+        for part in self.all(AttributeType::EXTENDED_ATTRIBUTE_5) {
+            let [VENDOR_SPECIFIC, flags, data @ ..] = part else { continue };
+            whole.extend_from_slice(data);
+            if flags & MORE != 0 {
+                continue;
+            }
+            if let Some(value) =
+                whole.strip_prefix(&vendor.to_be_bytes()).and_then(|rest| rest.strip_prefix(&[vendor_type]))
+            {
+                return Some(value.to_vec());
+            }
+            whole.clear();
+        }
+        None
+    }
+
     /// The vendor's attributes of one Vendor-Type (RFC 2865, 5.26), in its recommended format; malformed ones are left out.
     pub fn vendor(&self, vendor: u32, vendor_type: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.all(AttributeType::VENDOR_SPECIFIC).filter_map(move |value| {

@@ -1,7 +1,7 @@
 //! Packets that are sent. Message-Authenticator stands first in everything that has one.
 
 use super::authentic::{message_authenticator, packet_sum};
-use super::hidden::mppe_key;
+use super::hidden::salted;
 use super::{
     ATTRIBUTE_MAX_BYTES, AttributeType, Authenticator, Code, HEADER_BYTES, KeyKind, PACKET_MAX_BYTES, Packet,
     VENDOR_MICROSOFT, attribute,
@@ -161,6 +161,14 @@ impl Writer {
         self
     }
 
+    /// The same by the VLAN's name, for access points that know it by that. A name begins with a letter, so no tag is seen in it.
+    #[must_use]
+    pub fn tunnel_to(self, vlan_name: &str) -> Self {
+        self.attribute(AttributeType::TUNNEL_TYPE, &[0, 0, 0, attribute::TUNNEL_TYPE_VLAN])
+            .attribute(AttributeType::TUNNEL_MEDIUM_TYPE, &[0, 0, 0, attribute::TUNNEL_MEDIUM_IEEE_802])
+            .text(AttributeType::TUNNEL_PRIVATE_GROUP_ID, vlan_name)
+    }
+
     /// The three attributes that name a VLAN. Tag 0 everywhere: in Tunnel-Private-Group-Id it is written as no tag, which
     /// RFC 2868, 3.6 allows since a digit is above 0x1F.
     #[must_use]
@@ -175,13 +183,28 @@ impl Writer {
     pub fn session_keys(self, keys: SessionKeyPair<'_>, secret: &[u8]) -> Self {
         let [high, low] = keys.salt;
         let authenticator = self.authenticator;
-        let send = mppe_key(keys.send, [high, low & 0xFE], &authenticator, secret);
-        let recv = mppe_key(keys.recv, [high, low | 1], &authenticator, secret);
+        let send = salted(keys.send, [high, low & 0xFE], &authenticator, secret);
+        let recv = salted(keys.recv, [high, low | 1], &authenticator, secret);
         self.vendor(VENDOR_MICROSOFT, KeyKind::Send.vendor_type(), &send).vendor(
             VENDOR_MICROSOFT,
             KeyKind::Recv.vendor_type(),
             &recv,
         )
+    }
+
+    /// Tunnel-Password with tag 0 (RFC 2868, 3.5). The salt must be no other's of this packet.
+    #[must_use]
+    pub fn tunnel_password(self, password: &str, salt: [u8; 2], secret: &[u8]) -> Self {
+        let mut value = vec![0];
+        value.extend(salted(password.as_bytes(), salt, &self.authenticator, secret));
+        self.attribute(AttributeType::TUNNEL_PASSWORD, &value)
+    }
+
+    /// A vendor's attribute that is hidden like Tunnel-Password but has no tag: MS-MPPE-Recv-Key, Aruba-MPSK-Passphrase.
+    #[must_use]
+    pub fn vendor_salted(self, vendor: u32, vendor_type: u8, content: &[u8], salt: [u8; 2], secret: &[u8]) -> Self {
+        let value = salted(content, salt, &self.authenticator, secret);
+        self.vendor(vendor, vendor_type, &value)
     }
 
     /// A vendor's attribute in the recommended format of RFC 2865, 5.26.
