@@ -3,6 +3,7 @@
 //!
 //! This crate knows no protocol, socket, file, clock or random source.
 
+pub mod access_point;
 pub mod apply;
 pub mod door;
 pub mod intent;
@@ -23,5 +24,8 @@ pub use reason::Reason;
 pub use record::{Noun, Outcome, Record};
 pub use schedule::{Schedule, Slot};
 pub use session::SessionRow;
-pub use site::{AccessPoint, Device, DeviceProfile, Door, DoorGrant, Network, Plan, Printer, Relay, Site, SiteModel};
+pub use site::{
+    AccessPoint, AccessPointProfile, Device, DeviceProfile, Door, DoorGrant, MessageAuthenticatorRule, Network, Plan,
+    Printer, RadSecClient, Relay, Site, SiteModel, Ssid, SsidSecurity, UdpClient,
+};
 pub use snapshot::Snapshot;

@@ -1,14 +1,17 @@
 //! All policy state at one moment, immutable. The Registrar makes the next one from this one and a list of changes; readers
 //! keep the one they hold for as long as a decision takes.
 
+use crate::access_point::AccessPointCertificate;
 use crate::apply::Change;
 use crate::people::{Credential, CredentialKind, Member, Pass, Team};
 use crate::print::{PrintAccount, Reservation, Settlement};
 use crate::site::{Device, Plan, SiteModel};
+use crate::wifi::VlanTest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use values::{
-    BookingId, CredentialId, DeviceName, JobId, MacAddress, MemberId, PassId, ResourceName, Secret, TeamId, Timestamp,
+    AccessPointName, BookingId, CredentialId, DeviceName, JobId, MacAddress, MemberId, NetworkName, PassId, ResourceName, Secret,
+    TeamId, Timestamp,
 };
 
 /// A map that is shared between snapshots until it changes.
@@ -49,6 +52,10 @@ pub struct Snapshot {
     pub reservations: Shared<JobId, Reservation>,
     pub resources: Shared<ResourceName, Resource>,
     pub bookings: Shared<BookingId, Booking>,
+    /// The newest test of each network's VLAN.
+    pub vlan_tests: Shared<NetworkName, VlanTest>,
+    /// The RadSec certificate of each access point that has one.
+    pub access_point_certificates: Shared<AccessPointName, AccessPointCertificate>,
     index: Arc<Index>,
 }
 
@@ -78,6 +85,8 @@ pub struct Loaded {
     pub devices: Vec<Device>,
     pub print_accounts: Vec<(MemberId, PrintAccount)>,
     pub reservations: Vec<Reservation>,
+    pub vlan_tests: Vec<VlanTest>,
+    pub access_point_certificates: Vec<AccessPointCertificate>,
 }
 
 impl Snapshot {
@@ -99,6 +108,8 @@ impl Snapshot {
             reservations: by(loaded.reservations, |reservation| reservation.job),
             resources: Shared::default(),
             bookings: Shared::default(),
+            vlan_tests: by(loaded.vlan_tests, |test| test.network.clone()),
+            access_point_certificates: by(loaded.access_point_certificates, |issued| issued.access_point.clone()),
             index: Arc::default(),
         };
         let mut index = Index::default();
@@ -141,6 +152,13 @@ impl Snapshot {
             Change::DeviceRemoved(name) => {
                 Arc::make_mut(&mut self.devices).remove(name);
             }
+            Change::AccessPointCertificate(issued) => {
+                insert(&mut self.access_point_certificates, issued.access_point.clone(), issued);
+            }
+            Change::AccessPointCertificateRemoved(name) => {
+                Arc::make_mut(&mut self.access_point_certificates).remove(name);
+            }
+            Change::VlanTest(test) => insert(&mut self.vlan_tests, test.network.clone(), test),
             Change::PrintReserved { reservation, account } => {
                 insert(&mut self.reservations, reservation.job, reservation);
                 insert(&mut self.print_accounts, reservation.member, account);
@@ -264,7 +282,7 @@ impl Index {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut out, byte| {
         let _ = write!(out, "{byte:02x}"); // into a string, which cannot fail

@@ -4,7 +4,7 @@ use crate::audit::{self, Chain};
 use crate::error::StoreError;
 use crate::people::{self, uncount};
 use crate::seal::SealingKey;
-use crate::{print, site};
+use crate::{access_point, print, site, wifi};
 use policy::snapshot::Loaded;
 use policy::{Actor, Change, Record};
 use rusqlite::Connection;
@@ -39,9 +39,15 @@ pub(crate) fn apply(db: &Connection, key: &SealingKey, transaction: &Transaction
 /// What others refer to comes first. The order among changes of the same rank stays.
 const fn rank(change: &Change) -> u8 {
     match change {
-        Change::Admin(_) | Change::Site(_) | Change::Team(_) | Change::Device(_) | Change::DeviceRemoved(_) => 0,
+        Change::Admin(_)
+        | Change::Site(_)
+        | Change::Team(_)
+        | Change::Device(_)
+        | Change::DeviceRemoved(_)
+        | Change::AccessPointCertificate(_)
+        | Change::AccessPointCertificateRemoved(_) => 0,
         Change::Member(_) => 1,
-        Change::Pass(_) | Change::Credential(_) => 2,
+        Change::Pass(_) | Change::Credential(_) | Change::VlanTest(_) => 2,
         Change::PrintReserved { .. } | Change::PrintSettled { .. } | Change::PrintCredited { .. } => 3,
     }
 }
@@ -56,6 +62,9 @@ fn put(db: &Connection, key: &SealingKey, at: Timestamp, change: &Change) -> Res
         Change::Credential(credential) => people::put_credential(db, key, credential),
         Change::Device(device) => people::put_device(db, device),
         Change::DeviceRemoved(name) => people::remove_device(db, name),
+        Change::AccessPointCertificate(issued) => access_point::put_certificate(db, issued),
+        Change::AccessPointCertificateRemoved(name) => access_point::remove_certificate(db, name),
+        Change::VlanTest(test) => wifi::put_vlan_test(db, test),
         Change::PrintReserved { reservation, account } => print::reserve(db, at, reservation, account),
         Change::PrintSettled { job, member: _, settlement, charged_minor, account } => {
             print::settle(db, at, *job, *settlement, *charged_minor, account)
@@ -79,5 +88,7 @@ pub(crate) fn load(db: &Connection, key: &SealingKey) -> Result<Loaded, StoreErr
         devices: people::load_devices(db)?,
         print_accounts: print::load_accounts(db)?,
         reservations: print::load_reservations(db)?,
+        vlan_tests: wifi::load_vlan_tests(db)?,
+        access_point_certificates: access_point::load_certificates(db)?,
     })
 }

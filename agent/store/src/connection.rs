@@ -39,6 +39,8 @@ pub(crate) const CORE: Database = Database {
         M::up(include_str!("../migrations/core/0001_first.sql")),
         M::up(include_str!("../migrations/core/0002_audit.sql")),
         M::up(include_str!("../migrations/core/0003_credentials.sql")),
+        M::up(include_str!("../migrations/core/0004_vlan_test.sql")),
+        M::up(include_str!("../migrations/core/0005_access_point_certificate.sql")),
     ],
 };
 

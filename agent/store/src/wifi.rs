@@ -1,8 +1,9 @@
-//! Wi-Fi sessions as rows. The engine says everything about a session each time; this file only keeps it.
+//! Wi-Fi sessions and tests of VLANs as rows. Whoever writes one says everything about it each time; this file only keeps it.
 
 use crate::error::StoreError;
 use crate::people::{all, count, parsed, parsed_maybe, stamp, stamp_maybe, uncount};
 use policy::SessionRow;
+use policy::wifi::{TestState, VlanTest};
 use rusqlite::{Connection, Row, params};
 use values::{MemberId, Pii};
 
@@ -47,6 +48,31 @@ pub(crate) fn newest(db: &Connection, member: Option<MemberId>, limit: u32) -> R
         ),
         None => all(db, "SELECT * FROM wifi_session ORDER BY started_at DESC LIMIT ?1", [limit], read),
     }
+}
+
+pub(crate) fn put_vlan_test(db: &Connection, test: &VlanTest) -> Result<(), StoreError> {
+    let (member, until, passed_at) = match test.state {
+        TestState::Open { member, until } => (Some(member.to_string()), Some(until.0), None),
+        TestState::Passed { at } => (None, None, Some(at.0)),
+    };
+    db.execute(
+        "INSERT OR REPLACE INTO vlan_test (network, vlan, member, until, passed_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![test.network.as_str(), test.vlan, member, until, passed_at],
+    )?;
+    Ok(())
+}
+
+pub(crate) fn load_vlan_tests(db: &Connection) -> Result<Vec<VlanTest>, StoreError> {
+    let tests = all(db, "SELECT * FROM vlan_test", [], |row| {
+        let state = match (parsed_maybe(row, "member")?, stamp_maybe(row, "until")?, stamp_maybe(row, "passed_at")?) {
+            (Some(member), Some(until), _) => Some(TestState::Open { member, until }),
+            (_, _, Some(at)) => Some(TestState::Passed { at }),
+            (_, _, None) => None, // the table's CHECKs leave no such row
+        };
+        let (network, vlan) = (parsed(row, "network")?, row.get("vlan")?);
+        Ok(state.map(|state| VlanTest { network, vlan, state }))
+    })?;
+    Ok(tests.into_iter().flatten().collect())
 }
 
 fn read(row: &Row<'_>) -> Result<SessionRow, StoreError> {

@@ -17,6 +17,7 @@ fn snapshot() -> Snapshot {
     };
     let model = SiteModel {
         generation: 1,
+        ssids: Vec::new(),
         site: Site {
             name: "Harbour Works".into(),
             realm: "harbour.example".into(),

@@ -121,6 +121,7 @@ fn snapshot() -> Snapshot {
     ];
     let model = SiteModel {
         generation: 1,
+        ssids: Vec::new(),
         site,
         schedules: by_name(vec![office, evening], |schedule| schedule.name.clone()),
         networks: BTreeMap::new(),

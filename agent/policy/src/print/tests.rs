@@ -85,6 +85,7 @@ fn snapshot() -> Snapshot {
     let plans = [plan("flex", Some(terms())), plan("doors-only", None)];
     let site = SiteModel {
         generation: 1,
+        ssids: Vec::new(),
         site: Site {
             name: "Harbour Works".into(),
             realm: "harbour.example".into(),

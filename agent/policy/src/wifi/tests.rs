@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use values::{Mono, Pii, TeamId};
 
+mod terms;
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn name<T: std::str::FromStr>(text: &str) -> T
@@ -50,12 +52,14 @@ fn plan(plan_name: &str, wifi: Option<(&str, u16, Option<&str>)>) -> Plan {
         network: name(network),
         device_limit,
         hours: hours.map(name),
+        rates: Rates::default(),
+        idle_timeout_minutes: None,
     });
     Plan { name: name(plan_name), title: plan_name.into(), wifi, print: None, doors: Vec::new() }
 }
 
 fn network(network_name: &str, vlan: Option<u16>, team: Option<&str>) -> Network {
-    Network { name: name(network_name), vlan, team: team.map(Into::into) }
+    Network { name: name(network_name), vlan, vlan_name: None, vlan_tested: true, team: team.map(Into::into) }
 }
 
 fn site() -> SiteModel {
@@ -81,6 +85,7 @@ fn site() -> SiteModel {
     ];
     SiteModel {
         generation: 1,
+        ssids: Vec::new(),
         site: Site {
             name: "Harbour Works".into(),
             realm: "harbour.example".into(),
