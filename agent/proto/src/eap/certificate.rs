@@ -6,10 +6,10 @@
 //!                                 \----> EAP-Failure
 //! ```
 
+use super::Shown;
 use super::failure::EapFailure;
 use super::method::{InnerMethod, TlsVersion};
 use super::phase2::{self, Step};
-use super::Shown;
 
 /// RFC 9190 2.5: with this octet of application data the server commits to say nothing more in TLS, and so to EAP-Success.
 pub(super) const COMMITMENT: [u8; 1] = [0];

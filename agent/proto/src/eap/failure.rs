@@ -1,7 +1,8 @@
 //! Why a login ended without EAP-Success, who is at fault, and what to tell people. Sentences hold no personal data.
 
 use super::fragment::TlsDataError;
-use rustls::{AlertDescription, Error as TlsError};
+use super::tls_failure::{alert_code, spoken_alert};
+use rustls::AlertDescription;
 
 /// Who would have to change something for the login to work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,16 @@ pub enum EapFailure {
     InnerMethodUnsupported { method: String },
     /// The peer speaks another version of PEAP or TTLS.
     MethodVersionUnsupported { version: u8 },
-    /// No TLS version, cipher suite or group in common.
+    /// The newest TLS that the peer offered is of the past.
+    TlsTooOld { newest: &'static str },
+    /// The peer speaks TLS 1.2, but only with cipher suites of the past.
+    TlsSuitesTooOld { what: &'static str },
+    /// Nothing else of TLS in common: no group, no signature scheme.
     TlsUnsupported { what: String },
+    /// EAP-TLS without a certificate of the device.
+    CertificateMissing,
+    /// A certificate that is not of our device CA, or not for this.
+    CertificateUntrusted { what: &'static str },
     /// The peer broke EAP, TLS or the inner method.
     PeerMisbehaved { what: &'static str },
     /// The peer ended the handshake with this alert.
@@ -53,9 +62,13 @@ impl EapFailure {
             Self::NoCommonMethod { .. }
             | Self::InnerMethodUnsupported { .. }
             | Self::MethodVersionUnsupported { .. }
+            | Self::TlsTooOld { .. }
+            | Self::TlsSuitesTooOld { .. }
             | Self::TlsUnsupported { .. } => Fault::PeerUnsupported,
             Self::TlsAlertFromPeer { .. } | Self::PeerRefused => Fault::PeerRefused,
-            Self::WrongKey | Self::Denied => Fault::Refused,
+            Self::CertificateMissing | Self::CertificateUntrusted { .. } | Self::WrongKey | Self::Denied => {
+                Fault::Refused
+            }
             Self::LocalFault { .. } => Fault::LocalFault,
         }
     }
@@ -67,9 +80,13 @@ impl EapFailure {
             Self::NoCommonMethod { .. } => "eap-no-common-method",
             Self::InnerMethodUnsupported { .. } => "eap-inner-method-unsupported",
             Self::MethodVersionUnsupported { .. } => "eap-method-version-unsupported",
+            Self::TlsTooOld { .. } => "eap-tls-too-old",
+            Self::TlsSuitesTooOld { .. } => "eap-tls-suites-too-old",
             Self::TlsUnsupported { .. } => "eap-tls-unsupported",
+            Self::CertificateMissing => "eap-certificate-missing",
+            Self::CertificateUntrusted { .. } => "eap-certificate-untrusted",
             Self::PeerMisbehaved { .. } => "eap-peer-misbehaved",
-            Self::TlsAlertFromPeer { .. } => "eap-tls-alert-from-peer",
+            Self::TlsAlertFromPeer { description } => alert_code(*description),
             Self::PeerRefused => "eap-peer-refused",
             Self::WrongKey => "wrong-key",
             Self::Denied => "denied",
@@ -83,15 +100,27 @@ impl EapFailure {
     pub fn sentence(&self) -> String {
         match self {
             Self::NoCommonMethod { wanted } => format!(
-                "The device asked for {}, and this box speaks TTLS with PAP and PEAP with MSCHAPv2; choose one of these on the device.",
+                "The device asked for {}, which is not offered here; choose EAP-TLS with a certificate of this box, PEAP with MSCHAPv2, or TTLS with PAP on the device.",
                 spoken_types(wanted)
             ),
             Self::InnerMethodUnsupported { method } => format!(
-                "Inside the tunnel the device uses {method}; choose PAP for TTLS or MSCHAPv2 for PEAP on the device."
+                "Inside the tunnel the device uses {method}; choose PAP or MSCHAPv2 for TTLS, MSCHAPv2 for PEAP on the device."
             ),
             Self::MethodVersionUnsupported { version } => {
                 format!("The device insists on version {version} of its login method; version 0 is the one in use.")
             }
+            Self::TlsTooOld { newest } => format!(
+                "The device offered only {newest}, and this box takes TLS 1.2 and 1.3; update the device, or let it in by a passphrase of its own instead of 802.1X."
+            ),
+            Self::TlsSuitesTooOld { what } => format!(
+                "The device offered {what}, and this box takes TLS 1.2 with ECDHE and AES-GCM or ChaCha20, and TLS 1.3; update the device, or let it in by a passphrase of its own instead of 802.1X."
+            ),
+            Self::CertificateMissing => {
+                "The device was asked for its certificate and showed none; install its Wi-Fi profile with the certificate on it, or choose PEAP or TTLS.".into()
+            }
+            Self::CertificateUntrusted { what } => format!(
+                "The device showed a certificate {what}; issue one for the device on this box and install it."
+            ),
             Self::TlsUnsupported { what } => format!(
                 "The device's TLS has nothing in common with this box ({what}); it needs TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3."
             ),
@@ -130,42 +159,6 @@ pub(super) fn spoken_types(wanted: &[u8]) -> String {
         })
         .collect();
     if names.is_empty() { "no method at all".into() } else { names.join(", ") }
-}
-
-fn spoken_alert(description: AlertDescription) -> String {
-    let name = description.as_str().unwrap_or("an unknown alert");
-    match description {
-        AlertDescription::UnknownCA
-        | AlertDescription::BadCertificate
-        | AlertDescription::CertificateUnknown
-        | AlertDescription::UnsupportedCertificate => {
-            format!("The device does not trust this box's certificate ({name}); install the Wi-Fi profile on it.")
-        }
-        AlertDescription::CertificateExpired => {
-            format!(
-                "The device finds this box's certificate outside its dates ({name}); check the clock of the device and of the box."
-            )
-        }
-        _ => format!("The device ended the login with the TLS alert {name}."),
-    }
-}
-
-/// RFC 5216 2.1.3 leaves the reason to TLS; this is the reason in our words. rustls' error is open-ended, hence the last arm.
-impl From<TlsError> for EapFailure {
-    fn from(error: TlsError) -> Self {
-        match error {
-            TlsError::AlertReceived(description) => Self::TlsAlertFromPeer { description },
-            TlsError::PeerIncompatible(what) => Self::TlsUnsupported { what: format!("{what:?}") },
-            TlsError::InvalidMessage(_) => Self::PeerMisbehaved { what: "a TLS message cannot be read" },
-            TlsError::DecryptError => Self::PeerMisbehaved { what: "a TLS record cannot be decrypted" },
-            TlsError::InappropriateMessage { .. } | TlsError::InappropriateHandshakeMessage { .. } => {
-                Self::PeerMisbehaved { what: "a TLS message out of turn" }
-            }
-            TlsError::PeerMisbehaved(_) => Self::PeerMisbehaved { what: "TLS rules" },
-            TlsError::PeerSentOversizedRecord => Self::PeerMisbehaved { what: "a TLS record that is too large" },
-            other => Self::LocalFault { what: other.to_string() },
-        }
-    }
 }
 
 impl From<TlsDataError> for EapFailure {

@@ -25,6 +25,7 @@
 
 mod avp;
 mod certificate;
+mod client_hello;
 mod conversation;
 mod failure;
 mod fragment;
@@ -39,6 +40,7 @@ pub mod phase2;
 mod resumption;
 mod tls;
 mod tls_config;
+mod tls_failure;
 mod tlv;
 mod ttls;
 
@@ -46,6 +48,7 @@ mod ttls;
 mod tests;
 
 pub use avp::{AVPS_MAX, Avp, MalformedAvp, decode_avps, encode_avps};
+pub use client_hello::ClientHello;
 pub use conversation::{EapConversation, ROUNDS_MAX};
 pub use failure::{EapDiscard, EapFailure, Fault};
 pub use fragment::{FRAGMENT_MIN_BYTES, MESSAGE_MAX_BYTES, Outgoing, Reassembly, TlsData, TlsDataError};

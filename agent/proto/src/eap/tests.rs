@@ -148,10 +148,17 @@ fn every_failure_has_a_code_and_a_sentence() {
         EapFailure::NoCommonMethod { wanted: vec![4, 6, 13, 18, 21, 23, 25, 26, 43, 50, 52, 55, 99] },
         EapFailure::InnerMethodUnsupported { method: "CHAP".into() },
         EapFailure::MethodVersionUnsupported { version: 1 },
+        EapFailure::TlsTooOld { newest: "TLS 1.0" },
+        EapFailure::TlsSuitesTooOld { what: "key exchange by RSA only" },
+        EapFailure::CertificateMissing,
+        EapFailure::CertificateUntrusted { what: "that this box did not issue" },
         EapFailure::TlsUnsupported { what: "NoCipherSuitesInCommon".into() },
         EapFailure::PeerMisbehaved { what: "x" },
         EapFailure::TlsAlertFromPeer { description: AlertDescription::UnknownCA },
         EapFailure::TlsAlertFromPeer { description: AlertDescription::CertificateExpired },
+        EapFailure::TlsAlertFromPeer { description: AlertDescription::ProtocolVersion },
+        EapFailure::TlsAlertFromPeer { description: AlertDescription::UserCanceled },
+        EapFailure::TlsAlertFromPeer { description: AlertDescription::BadCertificate },
         EapFailure::TlsAlertFromPeer { description: AlertDescription::Unknown(200) },
         EapFailure::PeerRefused,
         EapFailure::WrongKey,
@@ -307,7 +314,9 @@ fn ttls_eap(password: &str) -> phase2::Asked {
     let (state, plaintext) = say(hear(listening(MethodKind::Ttls), &eap_response(200, eap_type::IDENTITY, b"mara")));
     let (identifier, kind, data) = eap_inside(&plaintext);
     assert_eq!((identifier, kind), (201, eap_type::MSCHAPV2));
-    let Some(MsChapV2Packet::Challenge { id, challenge, .. }) = MsChapV2Packet::decode(&data) else { panic!("{data:?}") };
+    let Some(MsChapV2Packet::Challenge { id, challenge, .. }) = MsChapV2Packet::decode(&data) else {
+        panic!("{data:?}")
+    };
     let shown = nt_response(&challenge_hash(&[9; 16], &challenge, b"mara"), &nt_hash(password));
     let packet = MsChapV2Packet::Response { id, peer_challenge: [9; 16], nt_response: shown, name: b"mara" };
     match hear(state, &eap_response(identifier, eap_type::MSCHAPV2, &packet.encode())) {
@@ -329,7 +338,10 @@ fn eap_mschapv2_inside_ttls_ends_when_the_method_does() {
         assert_eq!(proven.inner(), Some(InnerMethod::EapMsChapV2));
         let (state, plaintext) = say(proven.verdict(allow));
         let (identifier, kind, data) = eap_inside(&plaintext);
-        assert_eq!((identifier, kind, data[0]), (202, eap_type::MSCHAPV2, if code.is_none_or(|code| code == "eap-peer-refused") { 3 } else { 4 }));
+        assert_eq!(
+            (identifier, kind, data[0]),
+            (202, eap_type::MSCHAPV2, if code.is_none_or(|code| code == "eap-peer-refused") { 3 } else { 4 })
+        );
         match (hear(state, &eap_response(identifier, eap_type::MSCHAPV2, answer)), code) {
             (phase2::Step::Accept { shown, .. }, None) => assert_eq!(shown, Shown::Username("mara".into())),
             (phase2::Step::Refuse(why), Some(code)) => assert_eq!(why.code(), code),

@@ -4,6 +4,7 @@
 use super::failure::EapFailure;
 use super::fragment::{ACKNOWLEDGEMENT, Outgoing, Reassembly, TlsData};
 use super::method::{MethodKind, TlsVersion};
+use super::tls_failure::explain;
 use rustls::server::ServerConnection;
 use rustls::{AlertDescription, HandshakeKind, ProtocolVersion, ServerConfig};
 use sha2::{Digest, Sha256};
@@ -81,12 +82,13 @@ impl Channel {
     }
 
     /// Feeds rustls one message and takes out what it decrypts to.
-    fn feed(&mut self, mut message: &[u8]) -> Result<Zeroizing<Vec<u8>>, EapFailure> {
+    fn feed(&mut self, whole: &[u8]) -> Result<Zeroizing<Vec<u8>>, EapFailure> {
+        let mut message = whole;
         // All of it is allocated at once: a vector that grows would leave copies of a password behind.
         let mut plaintext = Zeroizing::new(Vec::with_capacity(PHASE2_MAX_BYTES));
         while !message.is_empty() {
             let taken = self.connection.read_tls(&mut message);
-            let state = self.connection.process_new_packets()?;
+            let state = self.connection.process_new_packets().map_err(|error| explain(error, whole))?;
             taken.map_err(|_| EapFailure::PeerMisbehaved { what: "more TLS data than fits" })?;
             let ready = state.plaintext_bytes_to_read();
             if plaintext.len() + ready > PHASE2_MAX_BYTES {

@@ -8,6 +8,7 @@
 //!    \---EAP identity--> Exchange --response--> Asked -> Proven --> Exchange --over--> Accept | Refuse
 //! ```
 
+use super::Shown;
 use super::avp::{Avp, decode_avps, encode_avps};
 use super::failure::EapFailure;
 use super::identity::text_of;
@@ -16,7 +17,6 @@ use super::mschapv2::nt_hash;
 use super::mschapv2_exchange::{Answer, Challenges, Exchange, Judged, Next};
 use super::packet::{Message, Packet};
 use super::phase2::{self, ImplicitChallenge, Step};
-use super::Shown;
 use std::fmt;
 use subtle::ConstantTimeEq;
 use values::Secret;
@@ -94,9 +94,7 @@ impl Listening {
         match self {
             // A turn handed over under TLS 1.3, where nobody has said anything yet.
             Self::Start(_) if plaintext.is_empty() => Step::Listen(phase2::Listening::Ttls(self)),
-            Self::Start(challenges) => {
-                hear_claim(plaintext, challenges, challenge).unwrap_or_else(Step::Refuse)
-            }
+            Self::Start(challenges) => hear_claim(plaintext, challenges, challenge).unwrap_or_else(Step::Refuse),
             Self::Exchange { identifier, exchange } => {
                 hear_eap(plaintext, identifier, exchange).unwrap_or_else(Step::Refuse)
             }
@@ -158,11 +156,7 @@ fn set_once<'a>(place: &mut Option<&'a [u8]>, data: &'a [u8], twice: &'static st
     }
 }
 
-fn hear_claim(
-    plaintext: &[u8],
-    challenges: Challenges,
-    challenge: ImplicitChallenge<'_>,
-) -> Result<Step, EapFailure> {
+fn hear_claim(plaintext: &[u8], challenges: Challenges, challenge: ImplicitChallenge<'_>) -> Result<Step, EapFailure> {
     let claim = read_claim(plaintext)?;
     if let Some(eap) = claim.eap {
         return begin_eap(eap, challenges);
