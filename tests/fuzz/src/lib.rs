@@ -7,6 +7,7 @@ pub mod ipp_decode;
 pub mod mqtt_decode;
 pub mod pdf_count;
 pub mod radius_decode;
+pub mod radsec_frames;
 pub mod raster_count;
 pub mod site_file;
 
@@ -21,6 +22,7 @@ pub const TARGETS: &[(&str, Run)] = &[
     ("mqtt_decode", mqtt_decode::run),
     ("pdf_count", pdf_count::run),
     ("radius_decode", radius_decode::run),
+    ("radsec_frames", radsec_frames::run),
     ("raster_count", raster_count::run),
     ("site_file", site_file::run),
 ];
