@@ -13,11 +13,14 @@ for goal in "$@"; do
   case $goal in
     build) packages+=(gcc libc6-dev make ca-certificates) node=yes ;;
     # eapoltest, freeradius-utils, cups-ipp-utils, mosquitto-clients, chromium: the real clients that the tests speak with.
-    # ippeveprinter (a real printer) needs avahi-daemon and dbus running.
+    # ippeveprinter (a real printer) needs avahi-daemon and dbus running. hostapd (a switch's port), wpasupplicant and
+    # radsecproxy are started by the tests alone; iproute2 makes the network namespaces that they run in.
     test) packages+=(eapoltest freeradius-utils cups-ipp-utils avahi-daemon dbus mosquitto-clients chromium curl jq openssl
-      procps shellcheck sqlite3 systemd) tools+=("cargo-deny $CARGO_DENY" "cargo-nextest $CARGO_NEXTEST") ;;
+      procps shellcheck sqlite3 systemd hostapd wpasupplicant iproute2 radsecproxy) tools+=("cargo-deny $CARGO_DENY" "cargo-nextest $CARGO_NEXTEST") ;;
     run) packages+=(eapoltest cups-ipp-utils mosquitto-clients) ;;
-    deep) packages+=(g++ mmdebstrap qemu-system-x86 ovmf eapoltest curl jq) tools+=("cargo-fuzz $CARGO_FUZZ") ;;
+    # From busybox-static on: what tests/radio/initramfs.sh puts into its guest, and what packs it.
+    deep) packages+=(g++ mmdebstrap qemu-system-x86 ovmf eapoltest curl jq
+      busybox-static cpio hostapd iproute2 iw kmod openssl wpasupplicant zstd) tools+=("cargo-fuzz $CARGO_FUZZ") ;;
     bench) packages+=(eapoltest freeradius cups-daemon cups-client cups-ipp-utils avahi-daemon dbus mosquitto mosquitto-clients openssl jq curl procps) ;;
     deb) packages+=(dpkg-dev fakeroot) tools+=("cargo-deb $CARGO_DEB") ;;
     image) packages+=(mmdebstrap e2fsprogs dosfstools mtools fdisk grub-pc-bin grub-efi-amd64-bin grub-common zstd) ;;

@@ -1,0 +1,95 @@
+# shellcheck shell=dash
+# What is shown over the radios, in order. Every `shown` line is one that run.sh expects.
+set -u
+# shellcheck source=tests/radio/guest/world.sh
+. /radio/world.sh
+export DOORPOST_DATA=/data
+ANONYMOUS='anonymous_identity="@harbour.example"
+  ca_cert="/data/pki/ca.pem"
+  domain_match="doorpost.harbour.example"
+  key_mgmt=WPA-EAP
+  ssid="Harbour Works"
+  scan_freq=2412'
+
+ip link set lo up
+for vlan in 10 11 12; do serve $vlan; done
+radio laptop 2
+radio tablet 3
+start_box
+member ada ''
+member bea studio
+shown "the box runs beside six radios"
+
+hostapd -B -t -f /tmp/hostapd.log /radio/lobby.conf || failed hostapd
+issued=$(doorpost wifi issue "$(id ada)" --label Laptop --json) || failed "a key for ada"
+join laptop <<NETWORK
+  $ANONYMOUS
+  eap=PEAP
+  phase2="auth=MSCHAPV2"
+  identity="$(printf %s "$issued" | jq -r .username)"
+  password="$(printf %s "$issued" | jq -r .password)"
+NETWORK
+issued=$(doorpost wifi issue "$(id bea)" --label Tablet --json) || failed "a key for bea"
+join tablet <<NETWORK
+  $ANONYMOUS
+  eap=TTLS
+  phase2="auth=PAP"
+  identity="$(printf %s "$issued" | jq -r .username)"
+  password="$(printf %s "$issued" | jq -r .password)"
+NETWORK
+lands laptop wlan0 10
+shown "PEAP/MSCHAPv2 ($(status laptop EAP\ TLS\ cipher)): on VLAN 10"
+lands tablet wlan0 11
+shown "TTLS/PAP ($(status tablet EAP\ TLS\ cipher)): on VLAN 11"
+kept_apart laptop 10
+kept_apart tablet 11
+shown "no station reaches the host of another VLAN"
+
+# The box is killed and started while the stations talk.
+all_listed() { [ "$(sessions | wc -l)" = 2 ]; }
+until_so 10 "the sessions are listed" all_listed
+before=$(sessions)
+mark laptop
+mark tablet
+ip netns exec laptop ping -i 0.2 -W 5 10.9.0.10 > /tmp/ping.log 2>&1 &
+pinging=$!
+kill_box
+start_box
+after=$(sessions)
+kill -INT $pinging
+wait $pinging
+[ "$before" = "$after" ] || failed "the sessions were $before and are $after"
+grep -q ' 0% packet loss' /tmp/ping.log || failed "pings were lost while the box was away"
+for name in laptop tablet; do
+  is_completed $name || failed "$name is not connected after the box's restart"
+  ! said $name CTRL-EVENT-DISCONNECTED || failed "$name lost its connection at the box's restart"
+done
+shown "the box's end by SIGKILL and its start again drop nobody: the same sessions, $(sed -n 's/, 0% packet loss.*//p' /tmp/ping.log)"
+
+# Not by the key that station and access point remember from the login before.
+mark laptop
+station laptop disconnect > /dev/null
+station laptop pmksa_flush > /dev/null
+station laptop reconnect > /dev/null
+until_so 20 "a new login after the restart" said laptop CTRL-EVENT-EAP-SUCCESS
+lands laptop wlan0 10
+shown "a new login after the restart"
+
+# The session that is cut is one from before the restart.
+mark tablet
+mark laptop
+at=$(now)
+doorpost member suspend "$(id bea)" > /dev/null || failed "member suspend"
+answered=$(now)
+until_so 10 "the suspended member's device is cut" said tablet CTRL-EVENT-DISCONNECTED
+cut=$(now)
+[ $((cut - at)) -le 200 ] || failed "the suspended member's device was cut after $(seconds $((cut - at)))"
+! held tablet wlan0 11 || failed "hostapd still holds the suspended member's device"
+shown "a suspension cuts the live association $(seconds $((cut - at))) after the command was given (it took $(seconds $((answered - at))))"
+until_so 20 "the next try is refused" said tablet CTRL-EVENT-EAP-FAILURE
+! is_completed tablet || failed "the suspended member's device is connected"
+! reaches tablet 11 || failed "the suspended member's device has traffic"
+is_suspended() { [ "$(why bea '.past[0].code')" = member-suspended ]; }
+until_so 5 "the refusal is explained" is_suspended
+! said laptop CTRL-EVENT-DISCONNECTED || failed "another member's device was cut too"
+shown "its next try is refused: $(why bea '.past[0].sentence')"
