@@ -93,3 +93,5 @@ is_suspended() { [ "$(why bea '.past[0].code')" = member-suspended ]; }
 until_so 5 "the refusal is explained" is_suspended
 ! said laptop CTRL-EVENT-DISCONNECTED || failed "another member's device was cut too"
 shown "its next try is refused: $(why bea '.past[0].sentence')"
+
+! grep ' ERROR ' /tmp/doorpost.log || failed "the box logged an error"
