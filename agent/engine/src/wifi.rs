@@ -15,35 +15,53 @@
 
 mod accounting;
 mod answer;
+mod backoff;
+mod change;
 mod counters;
 mod disconnect;
 mod duplicate;
 mod leave;
 mod login;
+mod mac_auth;
+mod passphrase;
+mod method;
 mod presence;
+mod radsec;
 mod receive;
+mod refusals;
+mod refuse;
 mod session;
+mod terms;
 #[cfg(test)]
 mod tests;
+mod under_way;
 mod unwritten;
 mod warning;
 
 pub use counters::Counters;
+pub use passphrase::KeySearch;
 pub use presence::{Presence, SessionPhase, SessionView};
+pub use radsec::HandshakeFault;
 
 use crate::Context;
+use backoff::BackOff;
 use disconnect::Asked;
 use duplicate::Duplicates;
-use login::Logins;
+use policy::access_point::ClientCertificate;
 use policy::{Noun, Outcome, Record, SessionRow, Snapshot};
 use proto::eap::{EapConversation, EapInput, EapSettings, EapStep};
+use proto::radius::radsec::InvalidLength;
+use radsec::Lines;
+use refusals::Refusals;
+use passphrase::Passphrases;
 use session::Sessions;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use under_way::Logins;
 use unwritten::Unwritten;
-use values::{EventId, Mono, SessionId};
+use values::{CredentialId, EventId, Mono, NetworkName, SessionId};
 use warning::Warnings;
 
 /// How often logins, held places and rows that could not be written are looked over.
@@ -53,7 +71,7 @@ const SLOW_SWEEP: Duration = Duration::from_secs(15);
 /// The least time between two pictures of who is here.
 const PRESENT_EVERY: Duration = Duration::from_millis(50);
 
-/// The three UDP sockets, by what they serve.
+/// What packets come and go through: the three UDP sockets, by what they serve, and the connections of RadSec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Socket {
     /// Port 1812.
@@ -62,7 +80,13 @@ pub enum Socket {
     Accounting,
     /// Where Disconnect-Requests leave from.
     DynamicAuthorization,
+    /// A connection of an access point, for packets of all kinds both ways (RFC 6614, 2.1).
+    RadSec(ConnectionId),
 }
+
+/// A connection by RadSec; no two have the same while the daemon runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
 
 /// What the engine is told.
 pub enum Input {
@@ -70,6 +94,26 @@ pub enum Input {
         socket: Socket,
         from: SocketAddr,
         datagram: Vec<u8>,
+    },
+    /// An access point has connected by RadSec and shown that it has the key of a certificate that our CA signed.
+    Connected {
+        connection: ConnectionId,
+        from: SocketAddr,
+        certificate: ClientCertificate,
+    },
+    /// What a connection carries is no RADIUS any more; it is over.
+    Unframed {
+        connection: ConnectionId,
+        invalid: InvalidLength,
+    },
+    /// A connection is over, be it that the engine closed it.
+    Gone {
+        connection: ConnectionId,
+    },
+    /// Somebody came to the RadSec port and was not let in.
+    HandshakeFailed {
+        from: SocketAddr,
+        fault: HandshakeFault,
     },
     /// A worker is done with a conversation.
     Computed {
@@ -79,6 +123,15 @@ pub enum Input {
     },
     /// A worker died with a conversation.
     ComputeLost {
+        token: u64,
+    },
+    /// A worker is done with a search for a passphrase.
+    KeyFound {
+        token: u64,
+        found: Option<CredentialId>,
+    },
+    /// A worker died with one.
+    KeySearchLost {
         token: u64,
     },
     /// The rows of an `Output::Account` are on the disk, or could not be written.
@@ -100,11 +153,20 @@ pub enum Output {
         to: SocketAddr,
         datagram: Vec<u8>,
     },
+    /// End a connection; nothing that comes from it is wanted any more.
+    Close {
+        connection: ConnectionId,
+    },
     /// Have a worker run `conversation.handle(input)`.
     Compute {
         token: u64,
         conversation: Box<EapConversation>,
         input: EapInput,
+    },
+    /// Have a worker run `search`.
+    FindKey {
+        token: u64,
+        search: KeySearch,
     },
     /// Write these rows down, together, and say when.
     Account {
@@ -112,6 +174,11 @@ pub enum Output {
         rows: Vec<SessionRow>,
     },
     Record(Record),
+    /// A device has an address on this VLAN, or sends and receives there: the test of the network's VLAN is passed.
+    VlanPassed {
+        network: NetworkName,
+        vlan: u16,
+    },
     /// Who is here has changed.
     Present(Arc<Presence>),
 }
@@ -126,10 +193,14 @@ pub struct WifiEngine {
     authentication_seen: Duplicates,
     accounting_seen: Duplicates,
     logins: Logins,
+    passphrases: Passphrases,
+    back_off: BackOff,
+    refusals: Refusals,
     sessions: Sessions,
     unwritten: Unwritten,
+    lines: Lines,
     asked: Asked,
-    /// Sessions about which a Disconnect-Request is due or out.
+    /// Sessions about which a Disconnect- or CoA-Request is due or out.
     pressing: BTreeSet<SessionId>,
     /// Whether who is here differs from the last picture.
     dirty: bool,
@@ -151,8 +222,12 @@ impl WifiEngine {
             authentication_seen: Duplicates::default(),
             accounting_seen: Duplicates::default(),
             logins: Logins::default(),
+            passphrases: Passphrases::default(),
+            back_off: BackOff::default(),
+            refusals: Refusals::default(),
             sessions: Sessions::default(),
             unwritten: Unwritten::default(),
+            lines: Lines::default(),
             asked: Asked::default(),
             pressing: BTreeSet::new(),
             dirty: true,
@@ -160,9 +235,11 @@ impl WifiEngine {
             swept_at: cx.now.mono,
             clock_trusted: cx.now.is_trusted(),
         };
+        engine.offer_methods(cx.snapshot);
         let [first_identifier] = cx.entropy.bytes();
         engine.asked.start_at(first_identifier);
         open.into_iter().for_each(|row| engine.restore(cx, row));
+        engine.warn_of_excused(cx, None);
         engine.judge_all(cx);
         engine.finish(cx);
         engine
@@ -177,12 +254,27 @@ impl WifiEngine {
                 self.handle_accounting(cx, from, &datagram);
             }
             Input::Received { socket: Socket::DynamicAuthorization, from, datagram } => {
-                self.handle_disconnect_answer(cx, from, &datagram);
+                self.handle_disconnect_answer(cx, Socket::DynamicAuthorization, from, &datagram);
             }
+            Input::Received { socket: Socket::RadSec(connection), from, datagram } => {
+                self.handle_radsec(cx, connection, from, &datagram);
+            }
+            Input::Connected { connection, from, certificate } => {
+                self.handle_connected(cx, connection, from, certificate);
+            }
+            Input::Unframed { connection, invalid } => self.handle_unframed(cx, connection, invalid),
+            Input::Gone { connection } => self.lines.forget(connection),
+            Input::HandshakeFailed { from, fault } => self.handle_handshake_failed(cx, from, &fault),
             Input::Computed { token, conversation, step } => self.handle_computed(cx, token, conversation, step),
             Input::ComputeLost { token } => self.handle_compute_lost(token),
+            Input::KeyFound { token, found } => self.handle_key_found(cx, token, found),
+            Input::KeySearchLost { token } => self.handle_key_search_lost(token),
             Input::Accounted { token, ok } => self.handle_accounted(token, ok),
-            Input::SnapshotChanged { old } => self.handle_snapshot_changed(cx, &old),
+            Input::SnapshotChanged { old } => {
+                self.close_strangers(cx);
+                self.warn_of_excused(cx, Some(&old));
+                self.handle_snapshot_changed(cx, &old);
+            }
             Input::TimerFired => {}
         }
         self.finish(cx);
@@ -200,10 +292,11 @@ impl WifiEngine {
             || !self.authentication_seen.is_empty()
             || !self.accounting_seen.is_empty()
             || self.unwritten.has_failed();
-        let sweep = match (quick, self.sessions.is_empty()) {
+        let slow = !self.sessions.is_empty() || !self.eap.tls.sessions.is_empty() || !self.refusals.is_empty();
+        let sweep = match (quick, slow) {
             (true, _) => Some(self.swept_at + SWEEP),
-            (false, false) => Some(self.swept_at + SLOW_SWEEP),
-            (false, true) => None,
+            (false, true) => Some(self.swept_at + SLOW_SWEEP),
+            (false, false) => None,
         };
         let present = self.dirty.then(|| self.presented_at.map_or(self.swept_at, |at| at + PRESENT_EVERY));
         [sweep, present, self.next_press_at()].into_iter().flatten().min()
@@ -225,8 +318,11 @@ impl WifiEngine {
             self.authentication_seen.expire(cx.now.mono);
             self.accounting_seen.expire(cx.now.mono);
             self.sweep_logins(cx);
+            self.sweep_refusals(cx.now.mono);
             self.sweep_sessions(cx);
             self.sweep_unwritten();
+            self.eap.tls.sessions.expire(cx.now.mono);
+            self.counters.tls_sessions_pushed_out = self.eap.tls.sessions.pushed_out();
         }
         self.press_all(cx);
         if self.dirty && self.presented_at.is_none_or(|at| cx.now.mono.since(at) >= PRESENT_EVERY) {

@@ -33,6 +33,10 @@ pub enum Reason {
     ClockUntrusted,
     // wifi
     WrongKey,
+    /// Held back after too many failed logins of this device, or with this name.
+    TooManyTries {
+        seconds: u32,
+    },
     NoWifiInPlan {
         plan: String,
     },
@@ -212,6 +216,7 @@ impl Reason {
             Self::OutsideHours { .. } => "outside-hours",
             Self::ClockUntrusted => "clock-untrusted",
             Self::WrongKey => "wrong-key",
+            Self::TooManyTries { .. } => "too-many-tries",
             Self::NoWifiInPlan { .. } => "no-wifi-in-plan",
             Self::NoWifiKey => "no-wifi-key",
             Self::UnknownCertificate => "unknown-certificate",
@@ -297,6 +302,7 @@ impl Reason {
             }
             Self::OutsideHours { schedule, opens: None } => format!("The plan's hours `{schedule}` do not open within the next two weeks."),
             Self::ClockUntrusted => "The box does not know the time yet, so grants that begin at a time stay closed until it does.".into(),
+            Self::TooManyTries { seconds } => format!("Too many logins failed one after another, so this one was refused unseen; the next try counts in {seconds} s. Check the Wi-Fi key on the device."),
             Self::WrongKey => "The Wi-Fi key is wrong; check the key on the device or issue a new one.".into(),
             Self::NoWifiInPlan { plan } => format!("The plan `{plan}` includes no Wi-Fi."),
             Self::NoWifiKey => "The member has no Wi-Fi key yet; issue one for the device.".into(),

@@ -4,12 +4,12 @@ use super::leave::judge_at;
 use super::login::{Login, StateKey};
 use super::receive::Question;
 use super::session::{PLACE_HELD, Session, Stage};
+use super::terms::with_terms;
 use super::{Context, Socket, WifiEngine, about, record};
 use policy::wifi::Admission;
 use policy::{CredentialKind, Outcome, SessionRow};
 use proto::eap::{EapFailure, SessionKeys};
-use proto::radius::attribute::TERMINATION_ACTION_RADIUS_REQUEST;
-use proto::radius::{AttributeType, Code, SessionKeyPair, Tunnel};
+use proto::radius::{AttributeType, Code, SessionKeyPair};
 use std::time::Duration;
 use values::{MacAddress, Pii, SessionId};
 
@@ -38,40 +38,43 @@ impl WifiEngine {
         packet: &[u8],
         keys: &SessionKeys,
     ) {
+        self.learn_success(login, admission.credential);
         let username = canonical_username(cx, admission, login);
-        let session = self.take_place(cx, login, admission, &username);
+        let session = self.take_place(cx, &login.question, login.mac, admission, &username);
         let pair =
             SessionKeyPair { recv: keys.recv_key.expose(), send: keys.send_key.expose(), salt: cx.entropy.bytes() };
         let question = &login.question;
-        let mut reply = question
+        let reply = question
             .reply(Code::AccessAccept)
             .eap_message(packet)
             .session_keys(pair, question.secret.expose())
             .text(AttributeType::USER_NAME, &username)
-            .text(AttributeType::CLASS, &session.to_string())
-            .integer(AttributeType::SESSION_TIMEOUT, admission.session_timeout_seconds)
-            .integer(AttributeType::TERMINATION_ACTION, TERMINATION_ACTION_RADIUS_REQUEST)
-            .integer(
-                AttributeType::ACCT_INTERIM_INTERVAL,
-                u32::try_from(INTERIM_INTERVAL.as_secs()).unwrap_or(u32::MAX),
-            );
-        if let Some(vlan) = admission.vlan {
-            reply = reply.tunnel(Tunnel { vlan });
-        }
+            .text(AttributeType::CLASS, &session.to_string());
+        let reply = with_terms(cx, reply, question, admission);
         self.counters.access_accepts += 1;
         self.answer(Socket::Authentication, question, reply);
-        self.record_admission(cx, login, session);
+        let method = login.method.map(|method| method.to_string());
+        self.record_admission(cx, question, method, session, admission);
     }
 
-    fn record_admission(&mut self, cx: &mut Context<'_>, login: &Login, session: SessionId) {
+    pub(super) fn record_admission(
+        &mut self,
+        cx: &mut Context<'_>,
+        question: &Question,
+        method: Option<String>,
+        session: SessionId,
+        admission: &Admission,
+    ) {
         let Some(row) = self.sessions.get(session).map(|session| session.row().clone()) else { return };
-        let network = row.network.as_ref().map_or_else(|| "the network".to_owned(), |name| format!("network `{name}`"));
-        let sentence = match row.vlan {
-            Some(vlan) => format!("Let in on {network}, VLAN {vlan}."),
-            None => format!("Let in on {network}."),
-        };
+        let sentence = format!("Let in on {}.", admission.place());
         let mut admitted = about(cx, &row, Outcome::Allowed, "wifi-admitted", sentence);
-        if let Some(method) = login.method {
+        if let Some(vlan) = admission.vlan_withheld {
+            admitted = admitted.fact("vlan_withheld", vlan);
+        }
+        if question.unsigned {
+            admitted = admitted.fact("message_authenticator", "missing");
+        }
+        if let Some(method) = method {
             admitted = admitted.fact("method", method);
         }
         self.record(admitted);
@@ -86,6 +89,7 @@ impl WifiEngine {
             (None, None) => ("denied", "The login was refused.".to_owned()),
         };
         self.record_refusal(cx, login, code, sentence);
+        self.learn_failure(login, why, cx.now.mono);
     }
 
     /// The device went silent in the middle: after our alert, which says why, else most often because it does not trust our
@@ -94,6 +98,7 @@ impl WifiEngine {
         if let Some(why) = login.broken_off_by() {
             return self.record_refusal(cx, login, why.code(), why.sentence());
         }
+        self.learn_failure(login, Some(&EapFailure::RoundsExceeded), cx.now.mono);
         let sentence = "The device stopped answering in the middle of its login; it may not trust this box's certificate, or have gone out of reach. Install the Wi-Fi profile on it.";
         self.record_refusal(cx, login, "eap-abandoned", sentence.to_owned());
     }
@@ -109,18 +114,28 @@ impl WifiEngine {
         if let Some(username) = &login.claim.username {
             refused = refused.personal("username", username.clone());
         }
+        if let Some(certificate) = &login.claim.certificate {
+            refused = refused.personal("certificate", hex(certificate));
+        }
         if let Some(mac) = login.mac {
             refused = refused.personal("mac", mac.to_string());
         }
-        self.record(refused);
+        self.write_refusal(cx, login.mac, login.claim.username.as_deref(), refused);
     }
 
     /// Holds the device's place. A device that logs in again where its session runs keeps the session: access points go on
     /// with the same Acct-Session-Id then, and tell no new Start.
-    fn take_place(&mut self, cx: &mut Context<'_>, login: &Login, admission: &Admission, username: &str) -> SessionId {
+    pub(super) fn take_place(
+        &mut self,
+        cx: &mut Context<'_>,
+        question: &Question,
+        mac: Option<MacAddress>,
+        admission: &Admission,
+        username: &str,
+    ) -> SessionId {
         let timeout = Duration::from_secs(u64::from(admission.session_timeout_seconds));
-        let running = login.mac.and_then(|mac| self.running_here(login, admission, mac));
-        let accepted = Some((login.question.key(), *login.question.authenticator()));
+        let running = mac.and_then(|mac| self.running_here(question, admission, mac));
+        let accepted = Some((question.key(), *question.authenticator()));
         self.dirty = true;
         if let Some(id) = running {
             self.withdraw(id);
@@ -128,10 +143,14 @@ impl WifiEngine {
                 session.timeout = timeout;
                 session.accepted = accepted;
                 session.judge_at = judge_at(cx, admission);
+                session.begin_terms(admission);
                 session.stage = refreshed(cx, session.stage, timeout);
                 let row = session.row_mut();
                 row.credential = Some(admission.credential);
                 row.network = Some(admission.network.clone());
+                if row.vlan != admission.vlan {
+                    row.ip = None; // that of another network
+                }
                 row.vlan = admission.vlan;
                 row.seen_at = cx.now.stamp();
             }
@@ -140,12 +159,12 @@ impl WifiEngine {
         let id = SessionId::generate(cx.entropy);
         let row = SessionRow {
             id,
-            access_point: login.question.access_point.clone(),
+            access_point: question.access_point.clone(),
             acct_session_id: String::new(),
             member: Some(admission.member),
             credential: Some(admission.credential),
             username: Pii(username.to_owned()),
-            mac: login.mac,
+            mac,
             ip: None,
             network: Some(admission.network.clone()),
             vlan: admission.vlan,
@@ -163,15 +182,16 @@ impl WifiEngine {
         let stage = Stage::Admitted { place_until: cx.now.mono + PLACE_HELD };
         let mut session = Session::new(row, stage, timeout);
         session.judge_at = judge_at(cx, admission);
+        session.begin_terms(admission);
         session.accepted = accepted;
         self.sessions.insert(session);
         id
     }
 
-    fn running_here(&self, login: &Login, admission: &Admission, mac: MacAddress) -> Option<SessionId> {
+    fn running_here(&self, question: &Question, admission: &Admission, mac: MacAddress) -> Option<SessionId> {
         self.sessions.of_device(mac).into_iter().find(|&id| {
             self.sessions.get(id).is_some_and(|session| {
-                session.row().access_point == login.question.access_point
+                session.row().access_point == question.access_point
                     && session.row().member == Some(admission.member)
             })
         })
@@ -191,13 +211,18 @@ fn canonical_username(cx: &Context<'_>, admission: &Admission, login: &Login) ->
     let kind = cx.snapshot.credentials.get(&admission.credential).map(|credential| &credential.kind);
     match kind {
         Some(CredentialKind::WifiKey { username, .. }) => username.clone(),
+        // What nobody types needs no name; the id leads to the member and says nothing about her.
+        Some(CredentialKind::DeviceCertificate { .. }) => admission.credential.to_string(),
         Some(
             CredentialKind::Badge { .. }
             | CredentialKind::PrintToken { .. }
-            | CredentialKind::DeviceCertificate { .. }
             | CredentialKind::WifiPassphrase { .. }
             | CredentialKind::RegisteredDevice { .. },
         )
         | None => login.claim.username.clone().unwrap_or_default(),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

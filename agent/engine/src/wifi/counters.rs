@@ -32,6 +32,8 @@ counters! {
     malformed,
     /// Without Message-Authenticator.
     unauthenticated,
+    /// Without it and taken all the same, since the site file excuses the access point.
+    unsigned_accepted,
     /// With a wrong sum: another secret, or a forgery.
     inauthentic,
     /// Answered again with the same bytes.
@@ -42,12 +44,30 @@ counters! {
     busy,
     /// A login that was not begun because too many are under way.
     logins_shed,
+    /// A login whose device had only knocked or fallen silent, and whose place another one needed.
+    logins_crowded_out,
+    /// A login that was refused unseen, or whatever key it showed, because too many before it failed.
+    logins_held_back,
+    /// Refusals that were counted in the next row of their kind instead of having one of their own.
+    refusals_folded,
+    /// Refusals that were counted only, because too many different ones were written down already.
+    refusals_unwritten,
     /// A login that nobody went on with.
     logins_abandoned,
+    /// A login that was let in by a session of an earlier one.
+    logins_resumed,
+    /// A session that could be resumed and made room for a newer one.
+    tls_sessions_pushed_out,
     /// A login whose worker did not come back.
     logins_lost,
     /// An EAP packet that RFC 3748 has us drop.
     eap_discarded,
+    /// Passphrases that were looked for among all.
+    key_searches,
+    /// The same, refused to a device that has failed too often.
+    key_searches_held,
+    /// The same, left unanswered because too many keys were tried for the access point already.
+    key_searches_shed,
     /// A write of accounting that failed: whoever waited for it was not answered, and its rows are tried again.
     accounting_unwritten,
     /// A row that is written once and not kept for another try because too many are.
@@ -56,10 +76,18 @@ counters! {
     accounting_shed,
     /// A session that is written down but not followed because too many are.
     sessions_shed,
+    /// Connections by RadSec that were let in.
+    radsec_connections,
+    /// Connections by RadSec that were turned away, at the handshake or after.
+    radsec_refused,
     disconnects_sent,
     disconnects_confirmed,
     disconnects_refused,
     disconnects_unanswered,
+    changes_sent,
+    changes_confirmed,
+    changes_refused,
+    changes_unanswered,
     /// A reply of ours that did not fit a packet.
     unencodable,
     /// Repeated warnings that were counted instead of recorded.

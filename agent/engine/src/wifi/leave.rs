@@ -3,7 +3,7 @@
 
 use super::disconnect::Leaving;
 use super::{Context, Output, WifiEngine};
-use policy::wifi::{Admission, Stage, WifiFacts, WifiQuestion, admit};
+use policy::wifi::{Admission, Stage, Terms, WifiFacts, WifiQuestion, admit};
 use policy::{Outcome, Reason, Snapshot};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,15 +17,28 @@ pub(super) enum Cause {
     Refused(Reason),
     /// Policy says yes, on another network; the device comes back by itself.
     Moved,
+    /// It stays, on other terms: the access point is asked to change them (change.rs).
+    Adjusted(Box<Terms>),
+    /// It may stay, on other terms that the access point cannot be told; the device comes back by itself.
+    Relogin,
     /// Somebody asked for it.
     Kicked,
 }
 
 impl Cause {
+    /// Whether the session goes on while the access point is told.
+    pub(super) const fn is_change(&self) -> bool {
+        match self {
+            Self::Adjusted(_) => true,
+            Self::Refused(_) | Self::Moved | Self::Relogin | Self::Kicked => false,
+        }
+    }
+
     const fn code(&self) -> &'static str {
         match self {
             Self::Refused(reason) => reason.code(),
             Self::Moved => "network-changed",
+            Self::Adjusted(_) | Self::Relogin => "terms-changed",
             Self::Kicked => "kicked",
         }
     }
@@ -45,11 +58,17 @@ impl WifiEngine {
         Ok(())
     }
 
-    /// Judges again whom the change may concern.
+    /// Judges again whom the change may concern; their devices prove themselves anew at the next login.
     pub(super) fn handle_snapshot_changed(&mut self, cx: &mut Context<'_>, old: &Arc<Snapshot>) {
+        self.offer_methods(cx.snapshot);
+        self.back_off.forgive_others();
         match concerned(old, cx.snapshot) {
-            Concerned::Everybody => self.judge_all(cx),
+            Concerned::Everybody => {
+                self.eap.tls.sessions.forget_all();
+                self.judge_all(cx);
+            }
             Concerned::Members(members) => {
+                members.iter().for_each(|&member| self.eap.tls.sessions.forget_member(member));
                 let ids: Vec<SessionId> = members.iter().flat_map(|&member| self.sessions.of_member(member)).collect();
                 ids.into_iter().for_each(|id| self.judge(cx, id));
             }
@@ -66,19 +85,14 @@ impl WifiEngine {
         let Some(credential) = session.row().credential else { return };
         let question = WifiQuestion { credential, mac: session.row().mac, stage: Stage::Running };
         let verdict = admit(cx.snapshot, &WifiFacts::default(), &question, cx.now);
-        let moved = verdict.as_ref().is_ok_and(|terms| {
-            session.row().vlan != terms.vlan || session.row().network.as_ref() != Some(&terms.network)
-        });
         match verdict {
-            Ok(_) if moved => self.send_away(cx, id, Cause::Moved),
-            Ok(terms) => self.leave_in_peace(cx, id, &terms),
+            Ok(terms) => self.hold_to(cx, id, &terms),
             Err(reason) => self.send_away(cx, id, Cause::Refused(reason)),
         }
     }
 
-    fn leave_in_peace(&mut self, cx: &Context<'_>, id: SessionId, terms: &Admission) {
+    pub(super) fn leave_in_peace(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        session.judge_at = judge_at(cx, terms);
         let pardoned = session.leaving.as_ref().is_some_and(|leaving| leaving.cause != Cause::Kicked);
         if pardoned {
             self.withdraw(id);
@@ -88,10 +102,11 @@ impl WifiEngine {
 
     /// Begins to disconnect a session, or begins anew when the last attempt is over; otherwise lets it go on.
     pub(super) fn send_away(&mut self, cx: &mut Context<'_>, id: SessionId, cause: Cause) {
+        self.withdraw_change(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.judge_at = None;
         if let Some((key, authenticator)) = session.accepted.take() {
-            self.authentication_seen.arrived(key, &authenticator);
+            self.authentication_seen.arrived(&key, &authenticator);
         }
         match &mut session.leaving {
             Some(leaving) if !leaving.is_over() => {
@@ -116,23 +131,27 @@ impl WifiEngine {
         }
     }
 
-    fn note(&mut self, cx: &mut Context<'_>, id: SessionId, cause: &Cause) {
+    pub(super) fn note(&mut self, cx: &mut Context<'_>, id: SessionId, cause: &Cause) {
         let sentence = match cause {
             Cause::Refused(reason) => format!("The device is being disconnected. {}", reason.sentence()),
             Cause::Moved => "The device is being disconnected, so that it comes back on its new network.".to_owned(),
+            Cause::Adjusted(_) => "The access point is being told the session's new terms.".to_owned(),
+            Cause::Relogin => {
+                "The device is being disconnected, so that it logs in again on its new terms.".to_owned()
+            }
             Cause::Kicked => "The device is being disconnected because an operator asked for it.".to_owned(),
         };
         let fact = cause.code();
+        let code = if cause.is_change() { "wifi-changing" } else { "wifi-disconnecting" };
         let Some(session) = self.sessions.get(id) else { return };
-        let record =
-            super::about(cx, session.row(), Outcome::Noted, "wifi-disconnecting", sentence).fact("cause", fact);
+        let record = super::about(cx, session.row(), Outcome::Noted, code, sentence).fact("cause", fact);
         self.outputs.push_back(Output::Record(record));
     }
 }
 
 /// When the terms of a session end, on the clock that timers use.
 pub(super) fn judge_at(cx: &Context<'_>, terms: &Admission) -> Option<Mono> {
-    let left = terms.ends_at?.0.saturating_sub(cx.now.stamp().0);
+    let left = terms.review_at?.0.saturating_sub(cx.now.stamp().0);
     Some(cx.now.mono + Duration::from_millis(u64::try_from(left).unwrap_or(0)))
 }
 
@@ -143,7 +162,8 @@ enum Concerned {
 }
 
 fn concerned(old: &Snapshot, new: &Snapshot) -> Concerned {
-    if !Arc::ptr_eq(&old.site, &new.site) || !Arc::ptr_eq(&old.teams, &new.teams) {
+    let is_same_place = Arc::ptr_eq(&old.site, &new.site) && Arc::ptr_eq(&old.vlan_tests, &new.vlan_tests);
+    if !is_same_place || !Arc::ptr_eq(&old.teams, &new.teams) {
         return Concerned::Everybody;
     }
     let mut members = BTreeSet::new();

@@ -7,23 +7,27 @@
 //!                        \--Success, Failure--> over        Waiting --60 s--> abandoned
 //! ```
 
+use super::leave::judge_at;
 use super::receive::Question;
+use super::under_way::Room;
 use super::{Context, Output, Socket, WifiEngine};
 use policy::Reason;
 use policy::wifi::{Admission, Stage, WifiFacts, WifiQuestion, admit, identify};
-use proto::eap::{EapConversation, EapFailure, EapInput, EapStep, Method};
+use proto::eap::{EapConversation, EapFailure, EapInput, EapStep, Method, SessionOwner, Shown};
 use proto::radius::access::AccessRequest;
-use std::collections::BTreeMap;
 use std::time::Duration;
 use values::{CredentialId, MacAddress, MemberId, Mono, Secret};
 
-/// Logins under way at one time: each may hold a TLS connection of some 20 KB, so this is 80 MB at the worst.
-const LOGINS_MAX: usize = 4_096;
-/// Of those with a worker, how many may be there before no new login is begun. Two cores do this many in a second, and a
-/// device that waits longer than three begins again, so taking more in would only make all of them late.
-const WORKING_MAX: usize = 1_024;
 /// A device that has said nothing for this long has gone.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+/// The same for one that has only knocked: what follows it sends by itself, so this is a few repetitions on bad air.
+const FIRST_ANSWER_MAX: Duration = Duration::from_secs(10);
+/// The same once it has our alert, since most devices fall silent on one: an access point repeats a request that was lost
+/// within 5 s, and whoever asks why reads the answer while the device is still in her hand.
+const ALERT_ANSWER_MAX: Duration = Duration::from_secs(6);
+
+/// The longest that a device goes without proving its key or certificate (RFC 9190, 5.7).
+const RESUMABLE_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// The State attribute.
 pub(super) type StateKey = [u8; 16];
@@ -49,6 +53,32 @@ impl Login {
             Work::Working { .. } => None,
         }
     }
+
+    /// Whether it is the device's turn.
+    pub(super) const fn waits(&self) -> bool {
+        self.token().is_none()
+    }
+
+    /// The step of it that a worker has.
+    pub(super) const fn token(&self) -> Option<u64> {
+        match self.work {
+            Work::Waiting(_) => None,
+            Work::Working { token } => Some(token),
+        }
+    }
+
+    pub(super) fn silent_for(&self, now: Mono) -> Duration {
+        now.since(self.touched_at)
+    }
+
+    /// For how long it may be silent.
+    fn silence_max(&self) -> Duration {
+        match (self.broken_off_by(), self.rounds) {
+            (Some(_), _) => ALERT_ANSWER_MAX,
+            (None, 0 | 1) => FIRST_ANSWER_MAX,
+            (None, _) => IDLE_MAX,
+        }
+    }
 }
 
 enum Work {
@@ -56,41 +86,19 @@ enum Work {
     Working { token: u64 },
 }
 
-/// Who the device says it is, inside the tunnel, and what was decided about it.
+/// Who the device says it is, inside the tunnel or by a certificate, and what was decided about it. The identity outside the
+/// tunnel has no part in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claim {
     pub(super) username: Option<String>,
+    /// The SHA-256 of the certificate, where one was shown.
+    pub(super) certificate: Option<[u8; 32]>,
     pub(super) credential: Option<CredentialId>,
     pub(super) member: Option<MemberId>,
     /// None until a key was shown.
     pub(super) refusal: Option<Reason>,
-}
-
-#[derive(Default)]
-pub(super) struct Logins {
-    by_state: BTreeMap<StateKey, Login>,
-    working: BTreeMap<u64, StateKey>,
-    last_token: u64,
-}
-
-impl Logins {
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_state.is_empty()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.by_state.len()
-    }
-
-    fn take_in(&self) -> bool {
-        self.by_state.len() < LOGINS_MAX && self.working.len() < WORKING_MAX
-    }
-
-    fn begin_work(&mut self, state: StateKey) -> u64 {
-        self.last_token += 1;
-        self.working.insert(self.last_token, state);
-        self.last_token
-    }
+    /// Set when the name is held back after wrong keys: nothing that is shown is right.
+    pub(super) held: Option<Reason>,
 }
 
 impl WifiEngine {
@@ -105,25 +113,19 @@ impl WifiEngine {
         cx: &mut Context<'_>,
         question: Question,
         request: &AccessRequest<'_>,
+        eap: Vec<u8>,
     ) {
-        let Some(eap) = request.eap.clone() else {
-            let place = question.access_point.to_string();
-            self.warn(
-                cx,
-                "wifi-not-eap",
-                &place,
-                "The access point asks for a login without EAP; set its security to WPA2- or WPA3-Enterprise.",
-            );
-            return self.reject(&question, None);
-        };
         match request.state {
             None => self.begin_login(cx, question, request, eap),
-            Some(state) => self.continue_login(cx, question, state, eap),
+            Some(state) => self.continue_login(cx, question, state, eap, request.mac),
         }
     }
 
     fn begin_login(&mut self, cx: &mut Context<'_>, question: Question, request: &AccessRequest<'_>, eap: Vec<u8>) {
-        if !self.logins.take_in() {
+        if let Some(held) = self.held_back(cx, &question, request.mac) {
+            return self.refuse_at_the_door(cx, &question, request.mac, held, &eap);
+        }
+        if !self.make_room(cx, &question, request.mac) {
             self.counters.logins_shed += 1;
             return self.give_up_on(Socket::Authentication, &question);
         }
@@ -139,34 +141,58 @@ impl WifiEngine {
             rounds: 1,
             work: Work::Working { token },
         };
-        self.logins.by_state.insert(state, login);
+        self.logins.insert(state, login);
         self.compute(token, Box::new(conversation), EapInput::Response(eap));
     }
 
-    fn continue_login(&mut self, cx: &Context<'_>, question: Question, state: &[u8], eap: Vec<u8>) {
+    /// Finds a place for a new login: a free one, or that of a device which has only knocked, or fallen silent.
+    fn make_room(&mut self, cx: &Context<'_>, question: &Question, mac: Option<MacAddress>) -> bool {
+        match self.logins.room(&question.access_point, mac, cx.now.mono) {
+            Room::Free => true,
+            Room::Of(state) => {
+                self.counters.logins_crowded_out += 1;
+                self.drop_login(&state);
+                true
+            }
+            Room::None => false,
+        }
+    }
+
+    /// Forgets a login that somebody else needs the place of.
+    fn drop_login(&mut self, state: &StateKey) {
+        if let Some(login) = self.logins.remove(state)
+            && !login.waits()
+        {
+            self.give_up_on(Socket::Authentication, &login.question);
+        }
+    }
+
+    /// The State tells whose request it is, whichever port it comes from; another access point may go on with a login of the
+    /// same device, for two controllers stand in for each other.
+    fn continue_login(&mut self, cx: &Context<'_>, question: Question, state: &[u8], eap: Vec<u8>, mac: Option<MacAddress>) {
         let key = StateKey::try_from(state).ok();
-        let login = key.and_then(|key| self.logins.by_state.get_mut(&key).map(|login| (key, login)));
-        let Some((key, login)) = login.filter(|(_, login)| login.question.access_point == question.access_point) else {
+        let login = key.and_then(|key| self.logins.get_mut(&key).map(|login| (key, login)));
+        let is_its = |login: &Login| {
+            login.question.access_point == question.access_point || (login.mac.is_some() && login.mac == mac)
+        };
+        let Some((key, login)) = login.filter(|(_, login)| is_its(login)) else {
             // Of before a restart, or given up: the device begins anew at once when it is told so.
             let failure = eap.get(1).map(|&identifier| failure(identifier));
             return self.reject(&question, failure);
         };
-        let token = match login.work {
-            Work::Working { .. } => {
-                self.counters.busy += 1;
-                return self.give_up_on(Socket::Authentication, &question);
-            }
-            Work::Waiting(_) => {
-                self.logins.last_token += 1;
-                self.logins.last_token
-            }
-        };
+        if !login.waits() {
+            self.counters.busy += 1;
+            return self.give_up_on(Socket::Authentication, &question);
+        }
+        let through = question.access_point.clone();
+        let token = self.logins.begin_work(key);
+        let Some(login) = self.logins.get_mut(&key) else { return };
         let Work::Waiting(conversation) = std::mem::replace(&mut login.work, Work::Working { token }) else { return };
         login.touched_at = cx.now.mono;
         login.rounds += 1;
         let previous = std::mem::replace(&mut login.question, question);
-        self.logins.working.insert(token, key);
-        self.authentication_seen.arrived(previous.key(), previous.authenticator());
+        self.logins.went_on(&key, &through);
+        self.authentication_seen.arrived(&previous.key(), previous.authenticator());
         self.compute(token, conversation, EapInput::Response(eap));
     }
 
@@ -181,8 +207,8 @@ impl WifiEngine {
         conversation: Box<EapConversation>,
         step: EapStep,
     ) {
-        let Some(state) = self.logins.working.remove(&token) else { return };
-        let Some(login) = self.logins.by_state.get_mut(&state) else { return };
+        let Some(state) = self.logins.end_work(token) else { return };
+        let Some(login) = self.logins.get_mut(&state) else { return };
         match step {
             EapStep::Request(packet) => {
                 login.work = Work::Waiting(conversation);
@@ -191,24 +217,33 @@ impl WifiEngine {
             }
             EapStep::NeedCredential { username } => {
                 let nt_hash = claim(cx, login, username);
+                let nt_hash = self.hold_back_guess(cx, &state, nt_hash);
                 self.go_on(state, conversation, EapInput::Credential { nt_hash });
             }
-            EapStep::Proven { username: _, correct, method } => {
+            EapStep::Proven { shown, correct, method } => {
                 login.method = Some(method);
+                match shown {
+                    Shown::Username(_) => {} // asked for with `NeedCredential`
+                    Shown::Certificate { fingerprint } => login.claim = claim_by_certificate(cx, fingerprint),
+                    Shown::Resumed(owner) => login.claim = claim_by_session(cx, &owner),
+                }
                 let (claim, mac) = (login.claim.clone(), login.mac);
                 let refusal = self.judge_claim(cx, &claim, mac, correct).err();
                 let allow = refusal.is_none();
-                if let Some(login) = self.logins.by_state.get_mut(&state) {
+                if let Some(login) = self.logins.get_mut(&state) {
                     login.claim.refusal = refusal;
                 }
                 self.go_on(state, conversation, EapInput::Verdict { allow });
             }
-            EapStep::Success { packet, keys, method, username: _ } => {
-                let Some(mut login) = self.logins.by_state.remove(&state) else { return };
+            EapStep::Success { packet, keys, method, shown: _ } => {
+                let Some(mut login) = self.logins.remove(&state) else { return };
                 login.method = Some(method);
                 // On the newest snapshot: a member who was suspended in the middle of her login does not get in.
                 match self.judge_claim(cx, &login.claim.clone(), login.mac, true) {
-                    Ok(admission) => self.accept(cx, &login, &admission, &packet, &keys),
+                    Ok(admission) => {
+                        self.accept(cx, &login, &admission, &packet, &keys);
+                        self.let_resume(cx, &login, &admission, &conversation);
+                    }
                     Err(reason) => {
                         let identifier = packet.get(1).copied().unwrap_or(0);
                         login.claim.refusal = Some(reason);
@@ -217,7 +252,7 @@ impl WifiEngine {
                 }
             }
             EapStep::Failure { packet, why } => {
-                let Some(login) = self.logins.by_state.remove(&state) else { return };
+                let Some(login) = self.logins.remove(&state) else { return };
                 self.refuse(cx, &login, Some(&why), &packet);
             }
             EapStep::Discard(_) => {
@@ -229,10 +264,25 @@ impl WifiEngine {
         }
     }
 
+    /// The device may go on with its TLS session next time, as long as nothing changes about the member, and no longer than her
+    /// admission lasts.
+    fn let_resume(&mut self, cx: &Context<'_>, login: &Login, admission: &Admission, conversation: &EapConversation) {
+        let Some(method) = login.method else { return };
+        self.counters.logins_resumed += u64::from(method.resumed);
+        let latest = cx.now.mono + RESUMABLE_MAX;
+        let owner = SessionOwner {
+            member: admission.member,
+            credential: admission.credential,
+            username: login.claim.username.clone(),
+            until: judge_at(cx, admission).map_or(latest, |end| end.min(latest)),
+        };
+        conversation.keep_session(owner, method.inner);
+    }
+
     /// Gives a login back to a worker.
     fn go_on(&mut self, state: StateKey, conversation: Box<EapConversation>, input: EapInput) {
         let token = self.logins.begin_work(state);
-        if let Some(login) = self.logins.by_state.get_mut(&state) {
+        if let Some(login) = self.logins.get_mut(&state) {
             login.work = Work::Working { token };
         }
         self.compute(token, conversation, input);
@@ -246,8 +296,11 @@ impl WifiEngine {
         mac: Option<MacAddress>,
         correct: bool,
     ) -> Result<Admission, Reason> {
+        if let Some(held) = &claim.held {
+            return Err(held.clone());
+        }
         let (Some(credential), Some(member)) = (claim.credential, claim.member) else {
-            return Err(Reason::UnknownMember);
+            return Err(if claim.certificate.is_some() { Reason::UnknownCertificate } else { Reason::UnknownMember });
         };
         if !correct {
             return Err(Reason::WrongKey);
@@ -257,22 +310,19 @@ impl WifiEngine {
     }
 
     pub(super) fn handle_compute_lost(&mut self, token: u64) {
-        let Some(state) = self.logins.working.remove(&token) else { return };
+        let Some(state) = self.logins.end_work(token) else { return };
         self.counters.logins_lost += 1;
-        if let Some(login) = self.logins.by_state.remove(&state) {
+        if let Some(login) = self.logins.remove(&state) {
             self.give_up_on(Socket::Authentication, &login.question);
         }
     }
 
     pub(super) fn sweep_logins(&mut self, cx: &mut Context<'_>) {
-        let gone = |login: &&Login| cx.now.mono.since(login.touched_at) >= IDLE_MAX;
+        let gone = |login: &Login| login.silent_for(cx.now.mono) >= login.silence_max();
         let gone: Vec<StateKey> =
-            self.logins.by_state.iter().filter(|(_, login)| gone(login)).map(|(state, _)| *state).collect();
+            self.logins.iter().filter(|(_, login)| gone(login)).map(|(state, _)| *state).collect();
         for state in gone {
-            let Some(login) = self.logins.by_state.remove(&state) else { continue };
-            if let Work::Working { token } = login.work {
-                self.logins.working.remove(&token);
-            }
+            let Some(login) = self.logins.remove(&state) else { continue };
             self.counters.logins_abandoned += 1;
             if login.rounds > 1 {
                 self.abandoned(cx, &login);
@@ -288,14 +338,42 @@ fn claim(cx: &mut Context<'_>, login: &mut Login, username: String) -> Secret<[u
     let dummy = Secret::new(cx.entropy.bytes());
     login.claim = Claim {
         username: Some(username),
+        certificate: None,
         credential: found.map(|(credential, _)| credential.id),
         member: found.map(|(credential, _)| credential.member),
         refusal: None,
+        held: None,
     };
     found.map_or(dummy, |(_, nt_hash)| nt_hash.clone())
 }
 
+/// Looks up whose certificate it is.
+fn claim_by_certificate(cx: &Context<'_>, fingerprint: [u8; 32]) -> Claim {
+    let found = cx.snapshot.device_certificate(&fingerprint);
+    Claim {
+        username: None,
+        certificate: Some(fingerprint),
+        credential: found.map(|credential| credential.id),
+        member: found.map(|credential| credential.member),
+        refusal: None,
+        held: None,
+    }
+}
+
+/// Looks up whose session it is, as things stand now.
+fn claim_by_session(cx: &Context<'_>, owner: &SessionOwner) -> Claim {
+    let found = cx.snapshot.credentials.get(&owner.credential);
+    Claim {
+        username: owner.username.clone(),
+        certificate: None,
+        credential: found.map(|credential| credential.id),
+        member: found.map(|credential| credential.member),
+        refusal: None,
+        held: None,
+    }
+}
+
 /// EAP-Failure (RFC 3748, 4.2).
-fn failure(identifier: u8) -> Vec<u8> {
+pub(super) fn failure(identifier: u8) -> Vec<u8> {
     vec![4, identifier, 0, 4]
 }
