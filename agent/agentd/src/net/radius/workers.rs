@@ -1,8 +1,8 @@
-//! Threads that do the TLS of logins: a conversation goes to one of them with its input and comes back with its step. There is
-//! one a core, since the work is arithmetic and never waits.
+//! Threads that do the TLS of logins and the long searches for passphrases: a conversation goes to one of them with its input and
+//! comes back with its step. There is one a core, since the work is arithmetic and never waits.
 
 use super::Returned;
-use engine::wifi::Input;
+use engine::wifi::{Input, KeySearch};
 use proto::eap::{EapConversation, EapInput};
 use std::collections::BTreeMap;
 use std::io;
@@ -11,26 +11,51 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Conversations that may wait at one worker: all logins that the engine has under way.
-const QUEUE_MAX: usize = 4_096;
+/// What may wait at one worker: all logins that the engine has under way, and its few searches.
+const QUEUE_MAX: usize = 4_096 + 64;
 
-/// One step of a login.
-pub(super) struct Work {
-    pub token: u64,
-    pub conversation: Box<EapConversation>,
-    pub input: EapInput,
+/// Something to work out.
+pub(super) enum Work {
+    /// One step of a login.
+    Step { token: u64, conversation: Box<EapConversation>, input: EapInput },
+    /// Whose passphrase a device has typed.
+    Search { token: u64, search: KeySearch },
+}
+
+/// Which work it is; steps and searches have tokens of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ticket {
+    Step(u64),
+    Search(u64),
 }
 
 impl Work {
     /// Does it. A panic over one device's bytes must not take the other logins with it; the conversation is not used again.
     pub(super) fn compute(self) -> Input {
-        let Self { token, mut conversation, input } = self;
-        match catch_unwind(AssertUnwindSafe(|| conversation.handle(input))) {
-            Ok(step) => Input::Computed { token, conversation, step },
-            Err(_) => {
-                tracing::error!("a login's worker failed; the login is given up");
-                Input::ComputeLost { token }
+        match self {
+            Self::Step { token, mut conversation, input } => {
+                match catch_unwind(AssertUnwindSafe(|| conversation.handle(input))) {
+                    Ok(step) => Input::Computed { token, conversation, step },
+                    Err(_) => {
+                        tracing::error!("a login's worker failed; the login is given up");
+                        Input::ComputeLost { token }
+                    }
+                }
             }
+            Self::Search { token, search } => match catch_unwind(AssertUnwindSafe(|| search.run())) {
+                Ok(found) => Input::KeyFound { token, found },
+                Err(_) => {
+                    tracing::error!("the search for a passphrase failed and is given up");
+                    Input::KeySearchLost { token }
+                }
+            },
+        }
+    }
+
+    const fn ticket(&self) -> Ticket {
+        match self {
+            Self::Step { token, .. } => Ticket::Step(*token),
+            Self::Search { token, .. } => Ticket::Search(*token),
         }
     }
 }
@@ -40,7 +65,7 @@ pub(super) struct Workers {
     /// How much each has to do.
     loads: Vec<usize>,
     /// Who has what.
-    given: BTreeMap<u64, usize>,
+    given: BTreeMap<Ticket, usize>,
 }
 
 impl Workers {
@@ -57,15 +82,15 @@ impl Workers {
         Ok(Self { loads: vec![0; queues.len()], queues, given: BTreeMap::new() })
     }
 
-    /// Gives a step to whoever has the least to do; false when it cannot be taken.
+    /// Gives work to whoever has the least to do; false when it cannot be taken.
     pub(super) fn give(&mut self, work: Work) -> bool {
-        let token = work.token;
+        let ticket = work.ticket();
         let least = self.loads.iter().enumerate().min_by_key(|(_, load)| **load).map_or(0, |(n, _)| n);
         let Some(queue) = self.queues.get(least) else { return false };
         if queue.try_send(work).is_err() {
             return false;
         }
-        self.given.insert(token, least);
+        self.given.insert(ticket, least);
         if let Some(load) = self.loads.get_mut(least) {
             *load += 1;
         }
@@ -74,13 +99,21 @@ impl Workers {
 
     /// A worker is done with something.
     pub(super) fn came_back(&mut self, input: &Input) {
-        let token = match input {
-            Input::Computed { token, .. } | Input::ComputeLost { token } => token,
-            Input::Received { .. } | Input::Accounted { .. } | Input::SnapshotChanged { .. } | Input::TimerFired => {
+        let ticket = match input {
+            Input::Computed { token, .. } | Input::ComputeLost { token } => Ticket::Step(*token),
+            Input::KeyFound { token, .. } | Input::KeySearchLost { token } => Ticket::Search(*token),
+            Input::Received { .. }
+            | Input::Connected { .. }
+            | Input::Unframed { .. }
+            | Input::Gone { .. }
+            | Input::HandshakeFailed { .. }
+            | Input::Accounted { .. }
+            | Input::SnapshotChanged { .. }
+            | Input::TimerFired => {
                 return;
             }
         };
-        if let Some(load) = self.given.remove(token).and_then(|n| self.loads.get_mut(n)) {
+        if let Some(load) = self.given.remove(&ticket).and_then(|n| self.loads.get_mut(n)) {
             *load = load.saturating_sub(1);
         }
     }
