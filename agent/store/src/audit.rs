@@ -93,7 +93,8 @@ pub(crate) fn base(db: &Connection) -> Result<(i64, Hash), StoreError> {
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-pub(crate) fn append(db: &Connection, chain: Chain, record: &Record, actor: Option<Actor>) -> Result<(), StoreError> {
+/// Appends a row; its number.
+pub(crate) fn append(db: &Connection, chain: Chain, record: &Record, actor: Option<Actor>) -> Result<i64, StoreError> {
     let (last, prev_hash) = head(db)?;
     let seq = last + 1;
     let mut salts = BTreeMap::new();
@@ -112,7 +113,7 @@ pub(crate) fn append(db: &Connection, chain: Chain, record: &Record, actor: Opti
     for (field, value) in &record.personal {
         personal.execute(params![seq, field, value.0, salts[field]])?;
     }
-    Ok(())
+    Ok(seq)
 }
 
 fn text_of(record: &Record, actor: Option<Actor>, commitments: BTreeMap<String, String>) -> Result<String, StoreError> {

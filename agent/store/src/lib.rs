@@ -5,6 +5,7 @@
 //! changes neither the files nor anything in memory. Writes go to one thread a database and are answered by a callback;
 //! reads run on the caller's thread, on connections of their own.
 
+mod access_point;
 mod anchor;
 mod apply;
 mod audit;
@@ -14,6 +15,7 @@ mod history;
 mod intents;
 mod people;
 mod print;
+mod room;
 mod seal;
 mod site;
 mod start;
@@ -38,6 +40,7 @@ use audit::Chain;
 use connection::{CORE, EVENTS, Readers};
 use policy::snapshot::Loaded;
 use policy::{Record, SessionRow, print::JobRecord};
+use room::Room;
 use start::Started;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -45,7 +48,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
-use values::{MemberId, Secret, Timestamp};
+use values::{CredentialId, MacAddress, MemberId, Secret, Timestamp};
 use writer::{Pace, Urgency, Writer};
 
 /// Steps that share one sync at most; beyond some dozens the sync is no longer what costs.
@@ -67,6 +70,7 @@ pub struct Store {
     core_readers: Readers,
     events_readers: Readers,
     events_dropped: Arc<AtomicU64>,
+    room: Arc<Room>,
     /// Held for as long as the store is open; the kernel lets go of it when the process dies.
     _lock: File,
 }
@@ -99,6 +103,7 @@ impl Store {
             core_readers: Readers::new(CORE, dir.to_owned()),
             events_readers: Readers::new(EVENTS, dir.to_owned()),
             events_dropped: Arc::default(),
+            room: Arc::default(),
             _lock: lock,
         };
         Ok((store, loaded))
@@ -224,10 +229,15 @@ impl Store {
     /// Queues a decision for events.db without ever waiting. False when it was dropped at once; a batch that fails later is
     /// counted in [`Store::events_dropped`] as well.
     pub fn record(&self, record: Record) -> bool {
+        if self.room.is_closed.load(Ordering::Relaxed) {
+            self.events_dropped.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
         let dropped = Arc::clone(&self.events_dropped);
+        let room = Arc::clone(&self.room);
         self.events.submit(
             Urgency::Batched,
-            move |db| audit::append(db, Chain::Events, &record, None),
+            move |db| room.keep_within(db, audit::append(db, Chain::Events, &record, None)?),
             move |outcome| {
                 if let Err(error) = outcome
                     && dropped.fetch_add(1, Ordering::Relaxed) == 0
@@ -242,6 +252,38 @@ impl Store {
     #[must_use]
     pub fn events_dropped(&self) -> u64 {
         self.events_dropped.load(Ordering::Relaxed)
+    }
+
+    /// Stops recording decisions, or takes it up again: while the disk is nearly full, its last room is for what must be
+    /// written down. They are counted as dropped meanwhile.
+    pub fn close_events(&self, is_closed: bool) {
+        if self.room.is_closed.swap(is_closed, Ordering::Relaxed) != is_closed {
+            if is_closed {
+                tracing::warn!("the disk is nearly full; no more history is recorded");
+            } else {
+                tracing::info!("there is room on the disk again; history is recorded");
+            }
+        }
+    }
+
+    /// Decisions that were removed before their retention time because events.db had its full size, since the start.
+    #[must_use]
+    pub fn events_forgotten(&self) -> u64 {
+        self.room.forgotten.load(Ordering::Relaxed)
+    }
+
+    /// Transactions that were committed to core.db, since the start: each is one sync, whatever it holds.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.core.commits()
+    }
+
+    /// Which devices have been on the Wi-Fi by which credential, within the retention time of sessions.
+    ///
+    /// # Errors
+    /// What prevented the read.
+    pub fn load_known_devices(&self) -> Result<Vec<(CredentialId, MacAddress)>, StoreError> {
+        self.core_readers.with(wifi::load_known_devices)
     }
 
     /// Waits until what was recorded before is committed, or was dropped.

@@ -5,7 +5,7 @@ use crate::people::{all, count, parsed, parsed_maybe, stamp, stamp_maybe, uncoun
 use policy::SessionRow;
 use policy::wifi::{TestState, VlanTest};
 use rusqlite::{Connection, Row, params};
-use values::{MemberId, Pii};
+use values::{CredentialId, MacAddress, MemberId, Pii};
 
 pub(crate) fn save_session(db: &Connection, session: &SessionRow) -> Result<(), StoreError> {
     db.prepare_cached(
@@ -36,6 +36,13 @@ pub(crate) fn save_session(db: &Connection, session: &SessionRow) -> Result<(), 
 
 pub(crate) fn load_open(db: &Connection) -> Result<Vec<SessionRow>, StoreError> {
     all(db, "SELECT * FROM wifi_session WHERE ended_at IS NULL ORDER BY started_at", [], read)
+}
+
+/// The devices that were on the Wi-Fi by a credential, the most recent last.
+pub(crate) fn load_known_devices(db: &Connection) -> Result<Vec<(CredentialId, MacAddress)>, StoreError> {
+    let sql = "SELECT credential, mac FROM wifi_session WHERE credential IS NOT NULL AND mac IS NOT NULL
+        GROUP BY credential, mac ORDER BY max(seen_at)";
+    all(db, sql, [], |row| Ok((parsed(row, "credential")?, parsed(row, "mac")?)))
 }
 
 pub(crate) fn newest(db: &Connection, member: Option<MemberId>, limit: u32) -> Result<Vec<SessionRow>, StoreError> {

@@ -9,7 +9,8 @@
 use crate::anchor::Anchor;
 use crate::error::StoreError;
 use rusqlite::Connection;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -78,17 +79,24 @@ pub(crate) struct Pace {
 pub(crate) struct Writer {
     queue: SyncSender<Message>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    commits: Arc<AtomicU64>,
 }
 
 impl Writer {
     pub fn spawn(name: &str, db: Connection, pace: Pace, anchor: Anchor) -> Result<Self, StoreError> {
         let (queue, messages) = sync_channel(pace.queue_max);
-        let mut desk = Desk { db, pace, anchor, anchored_at: Instant::now() };
+        let commits = Arc::<AtomicU64>::default();
+        let mut desk = Desk { db, pace, anchor, anchored_at: Instant::now(), commits: Arc::clone(&commits) };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || desk.serve(&messages))
             .map_err(|error| StoreError::Io { file: name.to_owned(), detail: error.to_string() })?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, thread: Mutex::new(Some(thread)), commits })
+    }
+
+    /// Transactions that were committed.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Queues a step without waiting; `done` is called from the writer's thread, or from here when the queue takes no more,
@@ -135,6 +143,7 @@ struct Desk {
     pace: Pace,
     anchor: Anchor,
     anchored_at: Instant,
+    commits: Arc<AtomicU64>,
 }
 
 /// Steps that will share a transaction.
@@ -214,6 +223,9 @@ impl Desk {
                 continue;
             }
             let outcome = self.db.execute_batch("COMMIT").map_err(StoreError::from);
+            if outcome.is_ok() {
+                self.commits.fetch_add(1, Ordering::Relaxed);
+            }
             if outcome.is_err() && !self.db.is_autocommit() {
                 let _ = self.db.execute_batch("ROLLBACK");
             }

@@ -6,6 +6,7 @@ mod failure;
 mod intents;
 mod ledger;
 mod migrations;
+mod room;
 
 use crate::{SealingKey, Store, StoreError, Transaction};
 use policy::snapshot::Loaded;
