@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# freeradius.sh DIR USERS PORT: lays FreeRADIUS's configuration out in DIR/raddb: Debian's own, with one ECDSA P-256 server certificate,
+# freeradius.sh DIR USERS PORT ACCT_PORT: lays FreeRADIUS's configuration out in DIR/raddb: Debian's own, with one ECDSA P-256 server certificate,
 # TTLS and PEAP over TLS up to 1.3, no session cache (its default), the users of the file USERS, and the client 127.0.0.1 with the
-# secret testing123 (its default), listening on 127.0.0.1:PORT only. The CA stands in DIR/pki/ca.pem.
+# secret testing123 (its default), listening on 127.0.0.1:PORT only; accounting at 127.0.0.1:ACCT_PORT goes into an SQLite database
+# that is synced on every commit (SQLite's default), and nowhere else. The CA stands in DIR/pki/ca.pem.
 # Start it by: freeradius -f -d DIR/raddb
 set -euo pipefail
 mkdir -p "$1"
 dir=$(readlink -f "$1") users=$(readlink -f "$2")
 raddb=$dir/raddb
-port=$3
+port=$3 acct_port=$4
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 mkdir -p "$dir/pki" "$dir/log" "$dir/var/run/freeradius"
@@ -38,6 +39,17 @@ for site in default inner-tunnel; do
   awk '/^listen \{/ { skip = 1 } !skip { print } skip && /^}/ { skip = 0 }' "$raddb/sites-available/$site" >"$dir/site"
   cp "$dir/site" "$raddb/sites-available/$site"
 done
-sed -i "s#^server default {#&\nlisten {\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = $port\n}#" "$raddb/sites-available/default"
+sed -i "s#^server default {#&\nlisten {\n\ttype = auth\n\tipaddr = 127.0.0.1\n\tport = $port\n}\nlisten {\n\ttype = acct\n\tipaddr = 127.0.0.1\n\tport = $acct_port\n}#" "$raddb/sites-available/default"
+# Accounting by its own queries for SQLite; without the detail file and utmp, which are written a second time and not synced.
+sed -i -e 's#driver = "rlm_sql_null"#driver = "rlm_sql_sqlite"#' \
+  -e "s#filename = \"/tmp/freeradius.db\"#filename = \"$dir/accounting.db\"#" \
+  -e 's#busy_timeout = 200#busy_timeout = 5000#' "$raddb/mods-available/sql"
+ln -sf ../mods-available/sql "$raddb/mods-enabled/sql"
+# Logins stay without it, as they are measured.
+for site in default inner-tunnel; do
+  awk '/^accounting \{/ { inside = 1 } inside && /^\t(detail|unix)$/ { next } !inside && /^\t+-sql$/ { next } { print } inside && /^}/ { inside = 0 }' \
+    "$raddb/sites-available/$site" >"$dir/site"
+  cp "$dir/site" "$raddb/sites-available/$site"
+done
 cat "$users" "$raddb/mods-config/files/authorize" >"$dir/authorize"
 cp "$dir/authorize" "$raddb/mods-config/files/authorize"

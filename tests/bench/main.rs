@@ -4,13 +4,14 @@
 //! | file | owns |
 //! |---|---|
 //! | `site` | the site of 5,000 members, and the daemon |
-//! | `memory`, `wifi`, `print`, `doors` | one part of the page each |
+//! | `memory`, `wifi`, `load`, `print`, `doors` | one part of the page each |
 //! | `process` | the kernel's account of a server |
 //! | `http` | a client that costs little |
 //! | `page` | docs/benchmarks.md |
 
 mod doors;
 mod http;
+mod load;
 mod memory;
 mod page;
 mod print;
@@ -22,7 +23,7 @@ use site::Doorpost;
 use std::fs;
 use support::printer::{Behaviour, Printer};
 
-const PARTS: [&str; 4] = ["memory", "print", "doors", "wifi"];
+const PARTS: [&str; 5] = ["memory", "print", "doors", "wifi", "load"];
 
 fn main() {
     let parts: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +53,9 @@ fn main() {
         doors::measure(&folder, &doorpost, &people, &runtime);
     }
     if wanted("wifi") {
-        wifi::measure(&folder, doorpost, &people);
+        wifi::measure(&folder, &doorpost, &people);
+    }
+    if wanted("load") {
+        load::measure(&folder, doorpost, &people, &runtime);
     }
 }

@@ -36,9 +36,9 @@ pub fn measure(folder: &Path, doorpost: Doorpost, people: &People) -> Doorpost {
     let (busy, rounds) = in_flight(&doorpost, &people.wifi);
     sleep(IDLE);
     let after = doorpost.running.resident_mib();
-    let (freeradius, ..) = start_freeradius(folder, people.wifi.get(..50).expect("enough members"));
+    let freeradius = start_freeradius(folder, people.wifi.get(..50).expect("enough members"));
     sleep(IDLE);
-    let other = freeradius.resident_mib();
+    let other = freeradius.running.resident_mib();
     drop(freeradius);
     let rows = [
         Row::promised(

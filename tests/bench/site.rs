@@ -49,7 +49,7 @@ listen:
   mqtt_plain: 127.0.0.1:0
   https: 127.0.0.1:0
 networks:
-  members: {{vlan: 10}}
+  members: {{vlan: 10, vlan_tested: true}}
 access_points:
   lobby: {{address: 127.0.0.1, secret: testing123}}
 printers:

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -20,7 +19,6 @@ const SETTLE: Duration = Duration::from_millis(1_200);
 const SECRET: &str = "testing123";
 /// DESIGN: of FreeRADIUS's processor time.
 const TARGET: f64 = 0.3;
-const WORKERS_TARGET: f64 = 1.15;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
@@ -98,24 +96,11 @@ impl<'a> Server<'a> {
         assert!(status.success(), "a login failed: eapol_test -c {} -p {}", self.conf(case, user).display(), self.port);
     }
 
-    /// Logs every user in once, `abreast` at a time; what it cost the server.
-    fn block(&self, case: usize, abreast: usize) -> Duration {
+    /// Logs every user in once; what it cost the server.
+    fn block(&self, case: usize) -> Duration {
         sleep(Duration::from_millis(50));
         let before = self.running.cpu();
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..abreast {
-                scope.spawn(|| {
-                    loop {
-                        let user = next.fetch_add(1, Ordering::Relaxed);
-                        if user >= USERS {
-                            return;
-                        }
-                        self.login(case, user);
-                    }
-                });
-            }
-        });
+        (0..USERS).for_each(|user| self.login(case, user));
         sleep(SETTLE);
         self.running.cpu().saturating_sub(before)
     }
@@ -126,7 +111,14 @@ fn ms_each(total: Duration, count: usize) -> f64 {
 }
 
 /// FreeRADIUS beside it, with the same users.
-pub fn start_freeradius(folder: &Path, users: &[Name]) -> (Running, u16, PathBuf) {
+pub struct FreeRadius {
+    pub running: Running,
+    port: u16,
+    pub acct_port: u16,
+    ca: PathBuf,
+}
+
+pub fn start_freeradius(folder: &Path, users: &[Name]) -> FreeRadius {
     let mut text = String::new();
     for name in users {
         let _ = writeln!(text, "\"{}\" Cleartext-Password := \"{}\"\n", name.username, name.password);
@@ -134,37 +126,40 @@ pub fn start_freeradius(folder: &Path, users: &[Name]) -> (Running, u16, PathBuf
     let folder = folder.join("freeradius");
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("users"), text).expect("the users");
-    let port = support::daemon::free_udp_port();
+    let (port, acct_port) = (support::daemon::free_udp_port(), support::daemon::free_udp_port());
     let users = folder.join("users");
-    script("freeradius.sh", &[&folder.display().to_string(), &users.display().to_string(), &port.to_string()]);
+    for old in ["raddb", "log"] {
+        let _ = fs::remove_dir_all(folder.join(old)); // of a part before this one
+    }
+    let (place, users) = (folder.display().to_string(), users.display().to_string());
+    script("freeradius.sh", &[&place, &users, &port.to_string(), &acct_port.to_string()]);
     let mut command = Command::new("freeradius");
     command.args(["-f", "-d"]).arg(folder.join("raddb"));
     let running = Running::start(&mut command, &folder.join("out.log"));
     let log = folder.join("log/radius.log");
     for _ in 0..200 {
         if fs::read_to_string(&log).is_ok_and(|log| log.contains("Ready to process requests")) {
-            return (running, port, folder.join("pki/ca.pem"));
+            return FreeRadius { running, port, acct_port, ca: folder.join("pki/ca.pem") };
         }
         sleep(Duration::from_millis(50));
     }
     panic!("FreeRADIUS did not start: see {}", log.display());
 }
 
-/// Measures; ends the daemon on the way, since the number of workers is fixed at its start.
-pub fn measure(folder: &Path, doorpost: Doorpost, people: &People) {
+pub fn measure(folder: &Path, doorpost: &Doorpost, people: &People) {
     let users = people.wifi.get(..USERS).expect("enough members");
-    let (freeradius, port, ca) = start_freeradius(folder, users);
+    let FreeRadius { running: freeradius, port, ca, .. } = start_freeradius(folder, users);
     let other = Server::new(&freeradius, port, folder.join("eapol-freeradius"), &ca, users);
-    let ours = server(folder, &doorpost, users);
+    let ours = server(folder, doorpost, users);
     // Both have paged in and warmed up before anything counts.
     for case in 0..CASES.len() {
-        let _ = (other.block(case, 1), ours.block(case, 1));
+        let _ = (other.block(case), ours.block(case));
     }
     let mut spent = [[Duration::ZERO; 2]; CASES.len()];
     for _ in 0..BLOCKS {
         for (case, spent) in spent.iter_mut().enumerate() {
-            spent[0] += ours.block(case, 1);
-            spent[1] += other.block(case, 1);
+            spent[0] += ours.block(case);
+            spent[1] += other.block(case);
         }
     }
     let logins = USERS * BLOCKS;
@@ -180,8 +175,6 @@ pub fn measure(folder: &Path, doorpost: Doorpost, people: &People) {
         );
         rows.push(row.beside(format!("FreeRADIUS {other:.3} ms"), ratio));
     }
-    drop(freeradius);
-    rows.push(workers(folder, doorpost, users));
     let sentence = format!(
         "{logins} full logins a line by eapol_test, one after the other, ECDSA P-256, no resumption; {USERS} members take turns, servers and \
          methods alternate after every {USERS} logins. Processor time of the server process, history rows included."
@@ -192,35 +185,4 @@ pub fn measure(folder: &Path, doorpost: Doorpost, people: &People) {
 fn server<'a>(folder: &Path, doorpost: &'a Doorpost, users: &[Name]) -> Server<'a> {
     let port = doorpost.address("radius_auth").port();
     Server::new(&doorpost.running, port, folder.join("eapol-doorpost"), &doorpost.data.join("pki/ca.pem"), users)
-}
-
-/// One worker on one core beside a worker a core, four logins abreast.
-fn workers(folder: &Path, doorpost: Doorpost, users: &[Name]) -> Row {
-    const ABREAST: usize = 4;
-    const TURNS: usize = 3;
-    let run = |doorpost: &Doorpost| {
-        let server = server(folder, doorpost, users);
-        server.block(0, ABREAST);
-        (0..TURNS).map(|_| server.block(0, ABREAST)).sum::<Duration>()
-    };
-    let mut spent = [run(&doorpost), Duration::ZERO];
-    doorpost.stop();
-    let alone = Doorpost::start(folder, Some("0"));
-    spent[1] += run(&alone);
-    alone.stop();
-    let again = Doorpost::start(folder, None);
-    spent[0] += run(&again);
-    again.stop();
-    let alone = Doorpost::start(folder, Some("0"));
-    spent[1] += run(&alone);
-    alone.stop();
-    let logins = USERS * TURNS * 2;
-    let (several, one) = (ms_each(spent[0], logins), ms_each(spent[1], logins));
-    let row = Row::promised(
-        "the same, TTLS/PAP over TLS 1.2, four logins abreast, a worker on each core",
-        format!("{several:.3} ms"),
-        "ratio at most 1.15",
-        several / one <= WORKERS_TARGET,
-    );
-    row.beside(format!("itself with one worker on one core {one:.3} ms"), several / one)
 }
