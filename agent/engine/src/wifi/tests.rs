@@ -2,7 +2,11 @@
 //! would say), so that a seed gives the same run again; the real thing is shown end to end with eapol_test.
 
 mod accounting;
+mod certificate;
+mod devices;
 mod disconnect;
 mod login;
+mod resumption;
 mod simulation;
+mod terms;
 mod world;
