@@ -68,6 +68,8 @@ use warning::Warnings;
 const SWEEP: Duration = Duration::from_secs(1);
 /// How often the rest is when nobody is logging in: sessions end by silence after minutes or hours.
 const SLOW_SWEEP: Duration = Duration::from_secs(15);
+/// A step of the clock that is worth judging all sessions anew: above what is left of a slow correction in a day.
+const CLOCK_STEP_MS: u64 = 2_000;
 /// The least time between two pictures of who is here.
 const PRESENT_EVERY: Duration = Duration::from_millis(50);
 
@@ -208,6 +210,8 @@ pub struct WifiEngine {
     swept_at: Mono,
     /// Whether the clock was trusted at the last input: when that changes, hours mean something else.
     clock_trusted: bool,
+    /// By how much the time of day was ahead of the steady clock when sessions were judged by it last.
+    clock_ahead_ms: i64,
 }
 
 impl WifiEngine {
@@ -234,6 +238,7 @@ impl WifiEngine {
             presented_at: None,
             swept_at: cx.now.mono,
             clock_trusted: cx.now.is_trusted(),
+            clock_ahead_ms: clock_ahead_ms(cx),
         };
         engine.offer_methods(cx.snapshot);
         let [first_identifier] = cx.entropy.bytes();
@@ -309,8 +314,9 @@ impl WifiEngine {
 
     /// What is due by time, after every input.
     fn finish(&mut self, cx: &mut Context<'_>) {
-        if self.clock_trusted != cx.now.is_trusted() {
+        if self.clock_trusted != cx.now.is_trusted() || self.clock_has_stepped(cx) {
             self.clock_trusted = cx.now.is_trusted();
+            self.clock_ahead_ms = clock_ahead_ms(cx);
             self.judge_all(cx);
         }
         if cx.now.mono.since(self.swept_at) >= SWEEP {
@@ -333,9 +339,18 @@ impl WifiEngine {
         }
     }
 
+    /// Whether the time of day was set: what ends by it ends sooner or later than timers say.
+    fn clock_has_stepped(&self, cx: &Context<'_>) -> bool {
+        clock_ahead_ms(cx).abs_diff(self.clock_ahead_ms) >= CLOCK_STEP_MS
+    }
+
     fn record(&mut self, record: Record) {
         self.outputs.push_back(Output::Record(record));
     }
+}
+
+fn clock_ahead_ms(cx: &Context<'_>) -> i64 {
+    cx.now.stamp().0.saturating_sub(i64::try_from(cx.now.mono.0).unwrap_or(i64::MAX))
 }
 
 /// A record of the Wi-Fi.

@@ -120,6 +120,14 @@ pub fn identify<'a>(snapshot: &'a Snapshot, username: &str) -> Option<(&'a Crede
     }
 }
 
+/// The credential that a session was let in by, from the user name that access points repeat: the name of a Wi-Fi key, or the id
+/// of a certificate, which has no name.
+#[must_use]
+pub fn credential_of_session<'a>(snapshot: &'a Snapshot, username: &str) -> Option<&'a Credential> {
+    let by_id = username.parse::<CredentialId>().ok().and_then(|id| snapshot.credentials.get(&id));
+    by_id.map(AsRef::as_ref).or_else(|| snapshot.wifi_key(username))
+}
+
 /// Decides about a device whose user has proven a Wi-Fi key. Of several plans (the member's own, running passes) the first
 /// that allows wins.
 ///
@@ -153,7 +161,7 @@ pub fn admit(
             }
         }
     }
-    Err(refusal)
+    Err(with_opening(snapshot, refusal, now))
 }
 
 /// Whether the member could bring one more device online now, and why not: for `doorpost why` and the member's own page.
@@ -275,12 +283,26 @@ pub fn session_seconds(ends_at: Option<Timestamp>, now: Now) -> u32 {
 /// When the hours end, if they run now and end within a fortnight.
 fn within_hours(snapshot: &Snapshot, hours: &ScheduleName, now: Now) -> Result<Option<Timestamp>, Reason> {
     let site = &snapshot.site.site;
-    let closed = |opens| Reason::OutsideHours { schedule: hours.to_string(), opens };
-    let schedule = snapshot.site.schedules.get(hours).ok_or_else(|| closed(None))?;
+    let closed = || Reason::OutsideHours { schedule: hours.to_string(), opens: None };
+    let schedule = snapshot.site.schedules.get(hours).ok_or_else(closed)?;
     match now.wall {
         Wall::Unsynced(_) => Err(Reason::ClockUntrusted),
         Wall::Trusted(at) if schedule.is_open(site, at) => Ok(schedule.closes_at(site, at)),
-        Wall::Trusted(at) => Err(closed(schedule.opens_at(site, at).map(|opens| spoken(site, opens)))),
+        Wall::Trusted(_) => Err(closed()),
+    }
+}
+
+/// The same, with when the hours begin again. That takes a look through a fortnight, so it is done for what is told and not for
+/// each moment of the grace.
+fn with_opening(snapshot: &Snapshot, reason: Reason, now: Now) -> Reason {
+    match (reason, now.wall) {
+        (Reason::OutsideHours { schedule, opens: None }, Wall::Trusted(at)) => {
+            let site = &snapshot.site.site;
+            let hours = schedule.parse::<ScheduleName>().ok().and_then(|name| snapshot.site.schedules.get(&name));
+            let opens = hours.and_then(|hours| hours.opens_at(site, at)).map(|opens| spoken(site, opens));
+            Reason::OutsideHours { schedule, opens }
+        }
+        (reason, _) => reason,
     }
 }
 

@@ -8,7 +8,7 @@ use super::receive::Question;
 use super::session::{AcctKey, Session, Stage};
 use super::unwritten::Concern;
 use super::{Context, Output, Socket, WifiEngine, about};
-use policy::wifi::{WifiFacts, WifiQuestion, admit, identify};
+use policy::wifi::{WifiFacts, WifiQuestion, admit, credential_of_session};
 use policy::{Outcome, SessionRow};
 use proto::radius::Code;
 use proto::radius::accounting::{AccountingRequest, SessionReport, SessionStatus, terminate_cause_word};
@@ -21,6 +21,11 @@ const SILENT_MAX: Duration = Duration::from_secs(3 * INTERIM_INTERVAL.as_secs() 
 const LATE_MAX: Duration = Duration::from_secs(15 * 60);
 /// Session-Timeout of a session that was open before a restart, or that this box did not admit: the longest there is.
 const TIMEOUT_UNKNOWN: Duration = Duration::from_secs(4 * 3_600);
+
+/// How much later than its session's end a Start may arrive that was sent before it: two repetitions of an access point.
+const STRAGGLER_MAX: Duration = Duration::from_secs(15);
+/// The end of a session of which nothing was heard.
+const LOST: &str = "lost";
 
 impl WifiEngine {
     /// Goes on with a session that was open when the box stopped.
@@ -100,18 +105,25 @@ impl WifiEngine {
 
     /// Start and Interim-Update: the session is open, whatever was known of it before.
     fn handle_alive(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
-        if self.ended(key).is_some() {
-            return Vec::new(); // overtaken by its own Stop, or superseded by a roam: nothing to change
-        }
-        let (id, mut rows) = match self.sessions.by_acct(key) {
-            Some(id) => (id, Vec::new()),
-            None => self.open(cx, key, report),
-        };
-        let silent_after = match report.status {
-            SessionStatus::InterimUpdate => SILENT_MAX,
-            SessionStatus::Start | SessionStatus::Stop => TIMEOUT_UNKNOWN + LATE_MAX,
+        let (mut rows, running) = self.give_up_name(cx, key, report);
+        let id = match (running, self.ended(key)) {
+            (Some(id), _) => id,
+            (None, Some(ended)) if is_lost(ended) => self.find_again(cx, ended.clone()),
+            (None, Some(ended)) if !begins_after(cx, ended, report) => {
+                return rows; // overtaken by its own Stop, or superseded by a roam: nothing to change
+            }
+            (None, Some(_) | None) => {
+                self.sessions.forget(key);
+                let (id, superseded) = self.open(cx, key, report);
+                rows.extend(superseded);
+                id
+            }
         };
         let Some(session) = self.sessions.get_mut(id) else { return rows };
+        let silent_after = match report.status {
+            SessionStatus::InterimUpdate => SILENT_MAX,
+            SessionStatus::Start | SessionStatus::Stop => session.timeout + LATE_MAX,
+        };
         update(session.row_mut(), report, cx.now.stamp());
         session.stage = Stage::Open { silent_at: cx.now.mono + silent_after };
         rows.push(session.row().clone());
@@ -119,7 +131,38 @@ impl WifiEngine {
         // The world may have changed between the Access-Accept and now, or while the access point did not listen.
         self.judge(cx, id);
         self.press_again(cx, id);
+        self.notice_vlan(cx, id);
         rows
+    }
+
+    /// The session that runs under this name. Access points count anew after a restart that they did not tell of: when the
+    /// name is another device's by now, its session is over.
+    fn give_up_name(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &AcctKey,
+        report: &SessionReport<'_>,
+    ) -> (Vec<SessionRow>, Option<SessionId>) {
+        let Some(id) = self.sessions.by_acct(key) else { return (Vec::new(), None) };
+        let known = self.sessions.get(id).and_then(|session| session.row().mac);
+        if report.mac.is_none() || known.is_none() || report.mac == known {
+            return (Vec::new(), Some(id));
+        }
+        let over = self.finish_session(cx, id, "superseded").into_iter().collect();
+        self.sessions.forget(key);
+        (over, None)
+    }
+
+    /// Goes on with a session that was taken for lost.
+    fn find_again(&mut self, cx: &mut Context<'_>, ended: SessionRow) -> SessionId {
+        self.sessions.forget(&(ended.access_point.clone(), ended.acct_session_id.clone()));
+        let row = SessionRow { ended_at: None, end_cause: None, ..ended };
+        let sentence = "The access point reports the device again; it was online all the time.";
+        let found = about(cx, &row, Outcome::Noted, "wifi-session-found", sentence.to_owned());
+        self.record(found);
+        let id = row.id;
+        self.sessions.insert(Session::new(row, Stage::Open { silent_at: cx.now.mono + SILENT_MAX }, TIMEOUT_UNKNOWN));
+        id
     }
 
     /// Takes up a session that an access point reports for the first time. After a Start, other sessions of the device are over:
@@ -264,6 +307,7 @@ impl WifiEngine {
                 session.judge_at = None;
                 self.judge(cx, id);
             }
+            self.warn_of_end(cx, id);
             let Some(session) = self.sessions.get_mut(id) else { continue };
             match session.stage {
                 Stage::Admitted { place_until } if place_until <= now => {
@@ -273,11 +317,27 @@ impl WifiEngine {
                 Stage::Unreported { until } if until <= now => {
                     self.finish_session(cx, id, "unreported");
                 }
-                Stage::Open { silent_at } if silent_at <= now => self.end(cx, id, "lost"),
+                Stage::Open { silent_at } if silent_at <= now => self.end(cx, id, LOST),
                 Stage::Admitted { .. } | Stage::Unreported { .. } | Stage::Open { .. } => {}
             }
         }
     }
+}
+
+/// Whether an end was only concluded from silence.
+fn is_lost(ended: &SessionRow) -> bool {
+    ended.end_cause.as_deref() == Some(LOST)
+}
+
+/// Whether a Start is that of another session than the one which ended under the same name: it began after that, and not so
+/// soon that it may be a straggler.
+fn begins_after(cx: &Context<'_>, ended: &SessionRow, report: &SessionReport<'_>) -> bool {
+    let age = Duration::from_secs(u64::from(report.delay_seconds) + u64::from(report.session_seconds));
+    let is_start = match report.status {
+        SessionStatus::Start => true,
+        SessionStatus::InterimUpdate | SessionStatus::Stop => false,
+    };
+    is_start && ended.ended_at.is_some_and(|at| cx.now.stamp() - age > at + STRAGGLER_MAX)
 }
 
 fn update(row: &mut SessionRow, report: &SessionReport<'_>, seen_at: Timestamp) {
@@ -294,7 +354,7 @@ fn update(row: &mut SessionRow, report: &SessionReport<'_>, seen_at: Timestamp) 
 /// the access point, and its user name says whose it is.
 fn reported(cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>, last: Option<&SessionRow>) -> Session {
     let username = last.map_or_else(|| report.user_name.unwrap_or_default(), |last| &last.username.0);
-    let named = identify(cx.snapshot, username).map(|(credential, _)| (credential.id, credential.member));
+    let named = credential_of_session(cx.snapshot, username).map(|credential| (credential.id, credential.member));
     let (credential, member) = match last {
         Some(last) => (last.credential, last.member),
         None => named.unzip(),

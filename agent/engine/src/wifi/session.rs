@@ -11,12 +11,14 @@
 use super::disconnect::Leaving;
 use super::duplicate::Key;
 use super::presence::{Presence, SessionPhase, SessionView};
+use super::terms::Ending;
 use policy::SessionRow;
+use policy::wifi::{Admission, Terms};
 use proto::radius::Authenticator;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use values::{AccessPointName, MacAddress, MemberId, Mono, SessionId};
+use values::{AccessPointName, CredentialId, MacAddress, MemberId, Mono, SessionId};
 
 /// Sessions followed at one time. A site has some hundreds of devices; this is what 64 MiB hold with room to spare.
 pub(super) const SESSIONS_MAX: usize = 16_384;
@@ -54,6 +56,11 @@ pub(super) struct Session {
     pub(super) leaving: Option<Leaving>,
     /// When its terms end and it must be judged again.
     pub(super) judge_at: Option<Mono>,
+    /// What the access point was told; none for a session of before a restart, or that this box did not admit.
+    pub(super) told: Option<Terms>,
+    pub(super) ending: Ending,
+    /// The counters from and to the device when it logged in last.
+    pub(super) counted_from: (u64, u64),
     /// The request that was answered with its last Access-Accept: once the session has to go, that answer is not repeated.
     pub(super) accepted: Option<(Key, Authenticator)>,
     /// Session-Timeout as last given: an unreported session is gone by then.
@@ -63,7 +70,14 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(row: SessionRow, stage: Stage, timeout: Duration) -> Self {
         let view = Arc::new(SessionView { row, phase: SessionPhase::Admitted });
-        Self { view, stage, leaving: None, judge_at: None, accepted: None, timeout }
+        Self { view, stage, leaving: None, judge_at: None, told: None, ending: Ending::default(), counted_from: (0, 0), accepted: None, timeout }
+    }
+
+    /// The device has just been let in on these terms.
+    pub(super) fn begin_terms(&mut self, admission: &Admission) {
+        self.told = Some(admission.terms());
+        self.ending.set(admission);
+        self.counted_from = (self.row().rx_bytes, self.row().tx_bytes);
     }
 
     pub(super) fn row(&self) -> &SessionRow {
@@ -178,6 +192,11 @@ impl Sessions {
         self.ended.get(key)
     }
 
+    /// Forgets an ended session: another one has its name, or it goes on.
+    pub(super) fn forget(&mut self, key: &AcctKey) {
+        self.ended.remove(key);
+    }
+
     pub(super) fn forget_ended(&mut self, now: Mono) {
         while let Some((at, key)) = self.ended_order.front() {
             if now.since(*at) < ENDED_KEPT && self.ended_order.len() <= ENDED_MAX {
@@ -213,6 +232,13 @@ impl Sessions {
         let ids = self.by_member.get(&member).into_iter().flatten();
         let placed = ids.filter_map(|id| self.live.get(id)).filter(|session| session.takes_a_place());
         placed.filter_map(|session| session.row().mac).collect()
+    }
+
+    /// What these devices logged in with, each once.
+    pub(super) fn live_credentials(&self, member: MemberId) -> BTreeSet<CredentialId> {
+        let ids = self.by_member.get(&member).into_iter().flatten();
+        let placed = ids.filter_map(|id| self.live.get(id)).filter(|session| session.takes_a_place());
+        placed.filter_map(|session| session.row().credential).collect()
     }
 
     /// A picture of the table. Views that did not change are shared with the picture before.

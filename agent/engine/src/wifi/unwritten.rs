@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use values::{AccessPointName, MacAddress, SessionId};
 
 /// Accounting-Requests that wait for the disk. The store commits in groups within milliseconds; when this many wait, it is
-/// stuck, and access points try again.
-const WAITING_MAX: usize = 1_024;
+/// stuck, and access points try again. Half of what the store lets wait, so that commands always find room there.
+const WAITING_MAX: usize = 512;
 /// Rows kept until they are written: as many as there are sessions, for one Accounting-On may end them all. At some 400 octets
 /// a row that is 7 MB.
 const UNSAVED_MAX: usize = SESSIONS_MAX;
@@ -64,6 +64,8 @@ impl Concern<'_> {
 pub(super) struct Unwritten {
     waiting: BTreeMap<u64, Write>,
     unsaved: BTreeMap<SessionId, Unsaved>,
+    /// Rows whose write failed, by it: those that were tried longest ago come first.
+    failed: BTreeSet<(u64, SessionId)>,
     last_token: u64,
 }
 
@@ -74,11 +76,7 @@ impl Unwritten {
 
     /// Whether rows wait to be tried again.
     pub(super) fn has_failed(&self) -> bool {
-        self.unsaved.values().any(|unsaved| self.is_failed(unsaved))
-    }
-
-    fn is_failed(&self, unsaved: &Unsaved) -> bool {
-        !self.waiting.contains_key(&unsaved.token)
+        !self.failed.is_empty()
     }
 
     /// Begins a write; how many of its rows are not kept for another try because too many are.
@@ -88,7 +86,10 @@ impl Unwritten {
         let mut unkept = 0;
         for row in rows {
             if self.unsaved.len() < UNSAVED_MAX || self.unsaved.contains_key(&row.id) {
-                self.unsaved.insert(row.id, Unsaved { row: row.clone(), token });
+                let older = self.unsaved.insert(row.id, Unsaved { row: row.clone(), token });
+                if let Some(older) = older {
+                    self.failed.remove(&(older.token, row.id));
+                }
             } else {
                 unkept += 1;
             }
@@ -100,11 +101,13 @@ impl Unwritten {
     /// A write is over. None when it was not under way; inside, who waits for it.
     pub(super) fn end(&mut self, token: u64, ok: bool) -> Option<Option<Question>> {
         let write = self.waiting.remove(&token)?;
-        if ok {
-            for id in write.ids {
-                // A newer version stays until its own write is over.
-                if self.unsaved.get(&id).is_some_and(|unsaved| unsaved.token == token) {
+        for id in write.ids {
+            // A newer version stays until its own write is over.
+            if self.unsaved.get(&id).is_some_and(|unsaved| unsaved.token == token) {
+                if ok {
                     self.unsaved.remove(&id);
+                } else {
+                    self.failed.insert((token, id));
                 }
             }
         }
@@ -121,9 +124,8 @@ impl Unwritten {
 
     /// Failed rows to try again, those that were tried longest ago first.
     pub(super) fn failed(&self) -> Vec<SessionRow> {
-        let mut failed: Vec<&Unsaved> = self.unsaved.values().filter(|unsaved| self.is_failed(unsaved)).collect();
-        failed.sort_by_key(|unsaved| unsaved.token);
-        failed.into_iter().take(RETRY_ROWS_MAX).map(|unsaved| unsaved.row.clone()).collect()
+        let failed = self.failed.iter().filter_map(|(_, id)| self.unsaved.get(id));
+        failed.take(RETRY_ROWS_MAX).map(|unsaved| unsaved.row.clone()).collect()
     }
 
     /// The unsaved row of a session that is over.
