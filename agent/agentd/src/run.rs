@@ -7,9 +7,9 @@ use crate::recorder::Recorder;
 use crate::registrar::Registrar;
 use crate::shell::Shell;
 use crate::site_file::{ClockTrust, ListenAddresses, SiteFile};
-use crate::{cli, http, probe, retention, site_file};
+use crate::{cli, http, passphrases, probe, retention, site_file};
 use policy::{Actor, Command, Snapshot};
-use proto::eap::{EapSettings, MethodKind};
+use proto::eap::{EapSettings, MethodKind, TlsConfigs};
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -71,9 +71,10 @@ pub async fn run(site: &Path, data: &Path) -> Result<(), RunError> {
     shell.run_vital("the Registrar", decisions);
     note_site_file(&shell, site).await;
 
-    let app = start(&shell, &pki, sockets, claimed).await?;
+    let app = start(&shell, &Arc::new(pki), sockets, claimed).await?;
     tokio::spawn(probe::feed_watchdog(Arc::clone(&app)));
     tokio::spawn(retention::keep(shell.clone()));
+    tokio::spawn(passphrases::prepare(shell.clone()));
     announce(&shell, &app, &listen_file(data)).await;
 
     let lost = tokio::select! {
@@ -117,6 +118,7 @@ fn open_store(data: &Path) -> Result<(Arc<Store>, policy::snapshot::Loaded), Run
 struct Sockets {
     radius_auth: UdpSocket,
     radius_acct: UdpSocket,
+    radsec: Option<TcpListener>,
     ipp: TcpListener,
     mqtt: TcpListener,
     mqtt_plain: Option<TcpListener>,
@@ -134,6 +136,10 @@ impl Sockets {
         Ok(Self {
             radius_auth: udp("RADIUS authentication", listen.radius_auth).await?,
             radius_acct: udp("RADIUS accounting", listen.radius_acct).await?,
+            radsec: match listen.radsec {
+                Some(at) => Some(tcp("RadSec", at).await?),
+                None => None,
+            },
             ipp: tcp("IPP", listen.ipp).await?,
             mqtt: tcp("MQTT", listen.mqtt).await?,
             mqtt_plain: match listen.mqtt_plain {
@@ -150,6 +156,7 @@ impl Sockets {
         serde_json::json!({
             "radius_auth": text(self.radius_auth.local_addr()),
             "radius_acct": text(self.radius_acct.local_addr()),
+            "radsec": self.radsec.as_ref().and_then(|listener| text(listener.local_addr())),
             "ipp": text(self.ipp.local_addr()),
             "mqtt": text(self.mqtt.local_addr()),
             "mqtt_plain": self.mqtt_plain.as_ref().and_then(|listener| text(listener.local_addr())),
@@ -163,36 +170,52 @@ fn listen_file(data: &Path) -> PathBuf {
     data.join("listening.json")
 }
 
-async fn start(shell: &Shell, pki: &Pki, sockets: Sockets, claimed: bool) -> Result<Arc<App>, RunError> {
+/// The TLS inside EAP: the server certificate that members' devices trust, and the CA of their own certificates.
+fn eap_tls(pki: &Pki) -> Result<TlsConfigs, Box<dyn std::error::Error>> {
+    let time = Arc::new(rustls::time_provider::DefaultTimeProvider);
+    Ok(TlsConfigs::new(pki.served(), pki.device_cas()?, time)?)
+}
+
+async fn start(shell: &Shell, pki: &Arc<Pki>, sockets: Sockets, claimed: bool) -> Result<Arc<App>, RunError> {
     let refuse = |error: &dyn std::fmt::Display| RunError::Failed(error.to_string());
     let addresses = sockets.addresses();
-    let (chain, key) = pki.eap_certificate();
-    let eap_tls = proto::eap::tls_config(chain, key, Arc::new(rustls::time_provider::DefaultTimeProvider))
-        .map_err(|error| refuse(&error))?;
+    let https = sockets.https.local_addr().map_err(failed("HTTPS"))?;
     let eap = Arc::new(EapSettings {
-        tls: eap_tls,
-        methods: vec![MethodKind::Peap, MethodKind::Ttls],
+        tls: eap_tls(pki).map_err(|error| refuse(&error))?,
+        methods: MethodKind::ALL.to_vec(), // until the engine has looked into the site file
         fragment_max_bytes: FRAGMENT_MAX_BYTES,
     });
     let tls = pki.device_facing_tls().map_err(|error| refuse(&error))?;
     let mqtt_tls = pki.infrastructure_tls().map_err(|error| refuse(&error))?;
-    let wifi =
-        radius::spawn(shell.clone(), eap, sockets.radius_auth, sockets.radius_acct).await.map_err(failed("RADIUS"))?;
+    let radsec = match sockets.radsec {
+        Some(listener) => {
+            let tls = pki.radsec_tls(Arc::clone(&shell.clock)).map_err(|error| refuse(&error))?;
+            Some(radius::RadSecPort { listener, tls })
+        }
+        None => None,
+    };
+    let wifi = radius::spawn(shell.clone(), eap, sockets.radius_auth, sockets.radius_acct, radsec)
+        .await
+        .map_err(failed("RADIUS"))?;
     let print = http::ipp::spawn(shell.clone(), sockets.ipp, Arc::clone(&tls)).await.map_err(failed("IPP"))?;
     let door = mqtt::spawn(shell.clone(), mqtt_tls, sockets.mqtt, sockets.mqtt_plain).await.map_err(failed("MQTT"))?;
     let claim = admin::Door::open(&shell.data, claimed).map_err(failed("the claim code cannot be written"))?;
     let app = Arc::new(App {
         shell: shell.clone(),
+        pki: Arc::clone(pki),
         wifi,
         print,
         door,
         claim,
+        onboarding: Default::default(),
+        https,
         sessions: Default::default(),
         probe: Default::default(),
     });
     let console = http::console::bind(&shell.data).map_err(failed("the unix socket cannot be made"))?;
     tokio::spawn(http::console::serve(shell.clone(), console, Arc::clone(&app)));
     tokio::spawn(http::web::serve(shell.clone(), sockets.https, tls, Arc::clone(&app)));
+    tokio::spawn(Arc::clone(pki).keep_current(shell.clone()));
     fs::write(listen_file(&shell.data), addresses.to_string()).map_err(failed("the data folder cannot be written"))?;
     Ok(app)
 }

@@ -1,10 +1,13 @@
 //! The HTTP API: one router, served over HTTPS to the browser and over the unix socket to the command line. It turns a request
 //! into a [`policy::Command`] or a question and the answer into JSON; it decides nothing.
 
+pub mod access_point;
 pub mod admin;
 pub mod door;
 pub mod events;
 pub mod guard;
+pub mod onboarding;
+pub mod passphrase;
 pub mod people;
 pub mod print;
 pub mod problem;
@@ -27,10 +30,14 @@ const BODY_MAX_BYTES: usize = 256 * 1024;
 /// What handlers work with.
 pub struct App {
     pub shell: Shell,
+    pub pki: Arc<crate::pki::Pki>,
     pub wifi: crate::net::radius::WifiHandle,
     pub print: crate::http::ipp::PrintHandle,
     pub door: crate::net::mqtt::DoorHandle,
     pub claim: ClaimDesk,
+    pub onboarding: crate::onboarding::Desk,
+    /// Where HTTPS listens.
+    pub https: std::net::SocketAddr,
     pub sessions: guard::Sessions,
     pub probe: crate::probe::Probe,
 }
@@ -49,7 +56,10 @@ fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(admin::routes())
         .merge(people::routes())
+        .merge(passphrase::routes())
+        .merge(onboarding::routes())
         .merge(wifi::routes())
+        .merge(access_point::routes())
         .merge(print::routes())
         .merge(door::routes())
         .merge(events::routes())

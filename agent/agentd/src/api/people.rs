@@ -79,6 +79,8 @@ pub struct CredentialView {
     pub kind: &'static str,
     pub label: String,
     pub username: Option<String>,
+    /// The device's address, where the credential is of that device alone.
+    pub mac: Option<String>,
     pub issued_at: i64,
     pub revoked_at: Option<i64>,
 }
@@ -98,11 +100,20 @@ fn credential_view(credential: &Credential) -> CredentialView {
         | CredentialKind::WifiPassphrase { .. }
         | CredentialKind::RegisteredDevice { .. } => None,
     };
+    let mac = match &credential.kind {
+        CredentialKind::WifiPassphrase { mac, .. } => mac.map(|mac| mac.to_string()),
+        CredentialKind::RegisteredDevice { mac } => Some(mac.to_string()),
+        CredentialKind::WifiKey { .. }
+        | CredentialKind::PrintToken { .. }
+        | CredentialKind::Badge { .. }
+        | CredentialKind::DeviceCertificate { .. } => None,
+    };
     CredentialView {
         id: credential.id.to_string(),
         kind: credential.kind.word(),
         label: credential.label.0.clone(),
         username,
+        mac,
         issued_at: credential.issued_at.0,
         revoked_at: credential.revoked_at.map(|at| at.0),
     }
@@ -157,7 +168,7 @@ async fn view(app: &App, id: MemberId) -> Result<MemberView, Problem> {
 
 /// A member by id, e-mail address or name.
 pub fn find(app: &App, text: &str) -> Result<MemberId, Problem> {
-    Ok(app.shell.registrar.snapshot().find_member(text).ok_or(policy::Reason::UnknownMember)?.id)
+    Ok(app.shell.registrar.snapshot().find_member(text)?.id)
 }
 
 /// All members, in the order of their names.
@@ -286,9 +297,12 @@ pub struct Issued {
     /// Where to print with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub uris: Vec<String>,
+    /// The networks that a passphrase is for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ssids: Vec<String>,
 }
 
-fn issued(changes: &[Change], realm: &str, password: Option<String>) -> Result<Issued, Problem> {
+pub(super) fn issued(changes: &[Change], realm: &str, password: Option<String>) -> Result<Issued, Problem> {
     let credential = changes.iter().find_map(|change| match change {
         Change::Credential(credential) => Some(credential_view(credential)),
         _ => None,
@@ -298,10 +312,11 @@ fn issued(changes: &[Change], realm: &str, password: Option<String>) -> Result<I
         "wifi-key" => format!("{username}@{realm}"),
         _ => username,
     });
-    Ok(Issued { credential_id: credential.id, username, password, uris: Vec::new() })
+    Ok(Issued { credential_id: credential.id, username, password, uris: Vec::new(), ssids: Vec::new() })
 }
 
-fn checked_label(label: Option<String>, fallback: &str) -> Result<Pii<String>, Problem> {
+/// What a device or badge is called.
+pub(super) fn checked_label(label: Option<String>, fallback: &str) -> Result<Pii<String>, Problem> {
     let label = label.filter(|label| !label.trim().is_empty()).unwrap_or_else(|| fallback.to_owned());
     if label.chars().count() <= LABEL_MAX_CHARS && !label.chars().any(char::is_control) {
         Ok(Pii(label.trim().to_owned()))

@@ -36,6 +36,9 @@ pub enum Command {
     /// Wi-Fi keys and sessions
     #[command(subcommand)]
     Wifi(Wifi),
+    /// Access points
+    #[command(subcommand, name = "accesspoint")]
+    AccessPoint(AccessPoint),
     /// Badges
     #[command(subcommand)]
     Badge(Badge),
@@ -131,12 +134,121 @@ pub enum Wifi {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Issue a certificate for one device (EAP-TLS), with its key; both are given once
+    Certificate {
+        member: String,
+        #[arg(long)]
+        label: Option<String>,
+        #[arg(long, default_value = "pkcs12")]
+        format: CertificateFormat,
+        /// Where to write it; device.p12 or device.pem here when left out
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Issue a key or certificate for one device inside a profile that it installs
+    Profile {
+        member: String,
+        /// qr is a code to scan: of a link to the other formats or, with --ssid, of a network with a passphrase
+        #[arg(long)]
+        format: ProfileFormat,
+        /// How the device logs in; what is best for its kind when left out
+        #[arg(long)]
+        method: Option<ProfileMethod>,
+        /// A name on the air; all enterprise ones of the site file when left out
+        #[arg(long)]
+        ssid: Vec<String>,
+        #[arg(long)]
+        label: Option<String>,
+        /// How the device reaches this box, for the link
+        #[arg(long, value_name = "NAME")]
+        host: Option<String>,
+        /// Where to write it
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Make a link that brings one device of a member onto the Wi-Fi; it works once, for a day
+    Link {
+        member: String,
+        #[arg(long)]
+        label: Option<String>,
+        /// How the device reaches this box
+        #[arg(long, value_name = "NAME")]
+        host: Option<String>,
+    },
+    /// Issue a passphrase for what cannot do 802.1X; it is shown once
+    Passphrase {
+        member: String,
+        /// The address of the one device that it is for; any of the member's devices when left out
+        #[arg(long)]
+        mac: Option<String>,
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// Let a device in by its address alone
+    Register {
+        member: String,
+        mac: String,
+        #[arg(long)]
+        label: Option<String>,
+    },
     /// Revoke a credential
     Revoke { credential: String },
     /// Devices online now
     Sessions,
     /// Disconnect a device
     Kick { session: String },
+    /// Networks, and whether their VLANs are used
+    Networks,
+    /// Try a network's VLAN with a member's device; it is used once the device works there
+    Test {
+        network: String,
+        /// Whose devices are put on the VLAN: id, e-mail address or name
+        #[arg(long, required_unless_present = "confirm")]
+        member: Option<String>,
+        /// How long; 10 when left out
+        #[arg(long)]
+        minutes: Option<u16>,
+        /// Say that the VLAN works, for an access point that reports neither addresses nor traffic
+        #[arg(long, conflicts_with_all = ["member", "minutes"])]
+        confirm: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AccessPoint {
+    /// Access points with their RadSec certificates and connections
+    List,
+    /// Issue an access point's RadSec certificate, with its key and the box's CA; the key is shown once, and the certificate
+    /// before is worth nothing from then on
+    Certificate { name: String },
+    /// Withdraw an access point's RadSec certificate and close its connections
+    Revoke { name: String },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum CertificateFormat {
+    /// AES-256 and SHA-256
+    Pkcs12,
+    /// 3DES and SHA-1, which older devices and Apple's read
+    Pkcs12Legacy,
+    /// Key, certificate and CA, unprotected
+    Pem,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ProfileFormat {
+    Apple,
+    Windows,
+    EapConfig,
+    Onc,
+    Qr,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ProfileMethod {
+    Tls,
+    Peap,
+    Ttls,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@
 
 mod args;
 mod call;
+mod onboarding;
 mod print_out;
 mod requests;
 

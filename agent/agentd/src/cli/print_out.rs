@@ -67,11 +67,11 @@ pub fn member(value: &Value) -> String {
     for credential in list(value, "credentials") {
         let revoked = if credential["revoked_at"].is_null() { "" } else { "  revoked" };
         out.push_str(&format!(
-            "\n  {:<11} {}  {}  {}{revoked}",
+            "\n  {:<18} {}  {}  {}{revoked}",
             text(&credential["kind"]),
             text(&credential["id"]),
             text(&credential["label"]),
-            text(&credential["username"])
+            text(if credential["username"].is_null() { &credential["mac"] } else { &credential["username"] })
         ));
     }
     out
@@ -111,6 +111,16 @@ pub fn issued(value: &Value) -> String {
     out
 }
 
+pub fn passphrase(value: &Value) -> String {
+    let ssids: Vec<String> = list(value, "ssids").map(text).collect();
+    format!(
+        "credential  {}\nnetwork     {}\npassphrase  {}\nThe passphrase is shown this once.",
+        text(&value["credential_id"]),
+        ssids.join(", "),
+        text(&value["password"])
+    )
+}
+
 pub fn badges(value: &Value) -> String {
     let rows = list(value, "badges")
         .map(|badge| {
@@ -129,13 +139,40 @@ pub fn sessions(value: &Value) -> String {
                 text(&session["member_name"]),
                 text(&session["mac"]),
                 text(&session["access_point"]),
-                text(&session["network"]),
+                whereabouts(session),
                 time(&session["started_at"]),
                 text(&session["state"]),
             ]
         })
         .collect();
     table(&["ID", "MEMBER", "DEVICE", "ACCESS POINT", "NETWORK", "SINCE", "STATE"], rows, "Nobody is on the Wi-Fi.")
+}
+
+pub fn networks(value: &Value) -> String {
+    let row = |network: &Value| vec![text(&network["name"]), text(&network["vlan"]), text(&network["state"])];
+    table(&["NETWORK", "VLAN", "STATE"], list(value, "networks").map(row).collect(), "The site file has no networks.")
+}
+
+pub fn network(value: &Value) -> String {
+    let (name, vlan) = (text(&value["name"]), text(&value["vlan"]));
+    match value["state"].as_str() {
+        Some("testing") => format!(
+            "Have the member's device log in now: until {} it is put on VLAN {vlan}. doorpost events --follow shows when it works there.",
+            time(&value["until"])
+        ),
+        Some("tested") => format!("VLAN {vlan} of the network {name} is used from now on."),
+        Some(_) | None => format!("VLAN {vlan} of the network {name} is {}.", text(&value["state"])),
+    }
+}
+
+/// A session's network, and the VLAN that it is on or should be.
+fn whereabouts(session: &Value) -> String {
+    let network = text(&session["network"]);
+    match (session["vlan"].as_u64(), session["vlan_withheld"].as_u64()) {
+        (Some(vlan), _) => format!("{network} ({vlan})"),
+        (None, Some(vlan)) => format!("{network} ({vlan} untested)"),
+        (None, None) => network,
+    }
 }
 
 pub fn job(value: &Value) -> String {
@@ -215,8 +252,9 @@ pub fn status(value: &Value) -> String {
         Some(code) => format!("not claimed yet; the code is {code}"),
         None => "claimed".to_owned(),
     };
+    let warnings: String = list(details, "warnings").map(|warning| format!("\n  ! {}", text(warning))).collect();
     format!(
-        "{} ({}), Doorpost {}\n  {claimed}\n  {} members, {} devices online\n  clock {}",
+        "{} ({}), Doorpost {}\n  {claimed}\n  {} members, {} devices online\n  clock {}{warnings}",
         text(&value["name"]),
         text(&details["realm"]),
         text(&value["version"]),
@@ -228,7 +266,11 @@ pub fn status(value: &Value) -> String {
 
 pub fn event(value: &Value) -> String {
     let place = value["place"].as_str().map(|place| format!(" at {place}")).unwrap_or_default();
-    let who = value["member_name"].as_str().map(|name| format!(" {name}:")).unwrap_or_default();
+    let who = match (value["member_name"].as_str(), value["device"].as_str()) {
+        (Some(name), Some(device)) => format!(" {name} ({device}):"),
+        (Some(who), None) | (None, Some(who)) => format!(" {who}:"),
+        (None, None) => String::new(),
+    };
     format!(
         "{}  {:<7} {}{place}{who} {}",
         time(&value["at"]),
@@ -249,4 +291,32 @@ pub fn why(value: &Value) -> String {
     rows.reverse();
     rows.push(format!("now: {}", text(&value["now"]["sentence"])));
     rows.join("\n")
+}
+
+pub fn access_points(value: &Value) -> String {
+    let rows = list(value, "access_points")
+        .map(|point| {
+            let comes = if point["radsec"] == true { "RadSec" } else { "UDP" };
+            vec![
+                text(&point["name"]),
+                text(&point["address"]),
+                comes.to_owned(),
+                time(&point["certificate"]["expires_at"]),
+                text(&point["connections"]),
+            ]
+        })
+        .collect();
+    table(&["NAME", "ADDRESS", "COMES BY", "CERTIFICATE ENDS", "CONNECTIONS"], rows, "The site file has no access points.")
+}
+
+/// Key, certificate and CA one after the other, as most access points take them; what is not PEM is ignored there.
+pub fn access_point_certificate(value: &Value) -> String {
+    format!(
+        "# {}, until {}. The key is shown this once.\n{}{}# The CA that the access point checks this box by:\n{}",
+        text(&value["name"]),
+        time(&value["expires_at"]),
+        text(&value["key"]),
+        text(&value["certificate"]),
+        text(&value["ca"]).trim_end(),
+    )
 }

@@ -1,6 +1,6 @@
 //! From a command to requests and from answers to output.
 
-use super::args::{Admin, Badge, Command, Device, Door, Member, Print, Site, Wifi};
+use super::args::{AccessPoint, Admin, Badge, Command, Device, Door, Member, Print, Site, Wifi};
 use super::call::{escape, json, open};
 use super::{Failure, print_out, say};
 use http_body_util::BodyExt;
@@ -35,7 +35,11 @@ pub async fn perform(command: Command, data: &Path, as_json: bool) -> Result<(),
         Command::Events { follow, member, limit } => return events(data, follow, member, limit, as_json).await,
         Command::Badge(Badge::List) => return badges(data, as_json).await,
         Command::Member(member) => member_ask(member),
-        Command::Wifi(wifi) => wifi_ask(wifi)?,
+        Command::Wifi(wifi) => match super::onboarding::perform(&wifi, data, as_json).await {
+            Some(done) => return done,
+            None => wifi_ask(wifi)?,
+        },
+        Command::AccessPoint(access_point) => access_point_ask(access_point),
         Command::Badge(badge) => badge_ask(badge),
         Command::Print(print) => print_ask(print)?,
         Command::Door(door) => door_ask(door),
@@ -104,12 +108,47 @@ fn wifi_ask(command: Wifi) -> Result<Ask, Failure> {
                 print_out::issued,
             )
         }
+        Wifi::Certificate { .. } | Wifi::Profile { .. } | Wifi::Link { .. } => {
+            return Err(Failure::refused("this command writes a file"));
+        }
+        Wifi::Passphrase { member, mac, label } => post(
+            format!("/api/members/{}/wifi-passphrases", escape(&member)),
+            json!({"mac": mac, "label": label}),
+            print_out::passphrase,
+        ),
+        Wifi::Register { member, mac, label } => post(
+            format!("/api/members/{}/wifi-devices", escape(&member)),
+            json!({"mac": mac, "label": label}),
+            print_out::issued,
+        ),
         Wifi::Revoke { credential } => revoke(&credential),
         Wifi::Sessions => get("/api/wifi/sessions", print_out::sessions),
         Wifi::Kick { session } => {
             post(format!("/api/wifi/sessions/{}/kick", escape(&session)), json!({}), print_out::pretty)
         }
+        Wifi::Networks => get("/api/wifi/networks", print_out::networks),
+        Wifi::Test { network, confirm: true, .. } => {
+            post(format!("/api/wifi/networks/{}/confirm", escape(&network)), json!({}), print_out::network)
+        }
+        Wifi::Test { network, member, minutes, confirm: false } => post(
+            format!("/api/wifi/networks/{}/test", escape(&network)),
+            json!({"member": member, "minutes": minutes}),
+            print_out::network,
+        ),
     })
+}
+
+fn access_point_ask(command: AccessPoint) -> Ask {
+    let certificate = |name: &str| format!("/api/access-points/{}/certificate", escape(name));
+    match command {
+        AccessPoint::List => get("/api/access-points", print_out::access_points),
+        AccessPoint::Certificate { name } => {
+            post(certificate(&name), json!({}), print_out::access_point_certificate)
+        }
+        AccessPoint::Revoke { name } => {
+            Ask { method: Method::DELETE, path: certificate(&name), body: None, show: print_out::pretty }
+        }
+    }
 }
 
 fn badge_ask(command: Badge) -> Ask {

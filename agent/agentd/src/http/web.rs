@@ -74,7 +74,8 @@ impl Drop for Place {
 /// Serves until the daemon stops.
 pub async fn serve(shell: Shell, listener: TcpListener, tls: Arc<rustls::ServerConfig>, app: Arc<App>) {
     let guard = axum::middleware::from_fn_with_state(Arc::clone(&app), api::guard::browser);
-    let router: Router = api::router(app)
+    let router: Router = api::router(Arc::clone(&app))
+        .merge(crate::onboarding::router(app))
         .fallback_service(crate::web::router())
         .layer(guard)
         .layer(axum::middleware::map_response(crate::web::harden));

@@ -1,0 +1,453 @@
+//! Bringing devices onto the Wi-Fi: certificates, profiles, links and codes. Each is shown or handed out once.
+
+use super::people::{checked_label, find};
+use super::{App, AppState, Operator, Problem};
+use crate::onboarding::LINK_KEPT;
+use crate::pki::DeviceCertificate;
+use crate::pki::pkcs12::Protection;
+use crate::profile::qr::{self, Qr};
+use crate::profile::{self, Format, KeyMethod, Login, Method, Network};
+use crate::secrets::typeable;
+use axum::Json;
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode, header};
+use base64::Engine;
+use policy::people::Phase;
+use policy::{Actor, Change, Command, CredentialKind, Reason, SsidSecurity};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use values::{MemberId, Pii, Secret, Timestamp};
+
+/// SSIDs in one profile; a site has one or two.
+const SSIDS_MAX: usize = 8;
+
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(issue_certificate_file))
+        .routes(routes!(write_profile))
+        .routes(routes!(open_link))
+        .routes(routes!(show_code))
+}
+
+/// A file that holds a secret, as it is handed out once.
+#[derive(Serialize, ToSchema)]
+pub struct IssuedFile {
+    pub credential_id: String,
+    /// The user name, or the name in the certificate.
+    pub identity: String,
+    /// What the file is protected with; none when it needs no password or holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+    pub file_name: String,
+    pub media_type: &'static str,
+    /// In base64.
+    pub content: String,
+}
+
+fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateFormat {
+    /// AES-256 and SHA-256.
+    #[default]
+    Pkcs12,
+    /// 3DES and SHA-1, for devices older than 2016 or so, and Apple's.
+    Pkcs12Legacy,
+    /// Key, certificate and CA, unprotected.
+    Pem,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct NewCertificate {
+    #[serde(default)]
+    label: Option<String>,
+    #[serde(default)]
+    format: CertificateFormat,
+}
+
+/// Issue a certificate for one device, with its key. Both are in this answer only.
+#[utoipa::path(post, path = "/api/members/{member}/device-certificates", params(("member" = String, Path)), request_body = NewCertificate, responses((status = 201, body = IssuedFile), (status = 404, body = Problem), (status = 409, body = Problem)))]
+async fn issue_certificate_file(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(member): Path<String>,
+    Json(new): Json<NewCertificate>,
+) -> Result<(StatusCode, Json<IssuedFile>), Problem> {
+    let member = find(&app, &member)?;
+    let label = checked_label(new.label, "device")?;
+    let (certificate, credential_id) = issue_certificate(&app, actor, member, label).await?;
+    let word = typeable(4, 5);
+    let pkcs12 = |protection| {
+        let bytes = certificate.pkcs12(protection, &Secret::new(word.clone())).map_err(|error| failed(&error))?;
+        Ok::<_, Problem>((base64(&bytes), "device.p12", "application/x-pkcs12", Some(word.clone())))
+    };
+    let (content, file_name, media_type, password) = match new.format {
+        CertificateFormat::Pkcs12 => pkcs12(Protection::Modern)?,
+        CertificateFormat::Pkcs12Legacy => pkcs12(Protection::Legacy)?,
+        CertificateFormat::Pem => {
+            (base64(certificate.pem().expose().as_bytes()), "device.pem", "application/x-pem-file", None)
+        }
+    };
+    let file = IssuedFile {
+        credential_id,
+        identity: certificate.identity,
+        password,
+        expires_at: Some(certificate.expires_at.0),
+        file_name: file_name.to_owned(),
+        media_type,
+        content,
+    };
+    Ok((StatusCode::CREATED, Json(file)))
+}
+
+fn failed(error: &crate::pki::PkiError) -> Problem {
+    let sentence = format!("The certificate could not be made: {error}");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "certificate-failed", sentence)
+}
+
+/// Makes a certificate and has it registered; what is not registered opens nothing.
+async fn issue_certificate(
+    app: &App,
+    actor: Actor,
+    member: MemberId,
+    label: Pii<String>,
+) -> Result<(DeviceCertificate, String), Problem> {
+    let (snapshot, now) = (app.shell.registrar.snapshot(), app.shell.clock.now());
+    let valid = snapshot.members.get(&member).ok_or(Reason::UnknownMember)?.valid;
+    if let Phase::Over { since } = valid.phase(now) {
+        let since = policy::schedule::spoken(&snapshot.site.site, since);
+        return Err(Reason::MembershipOver { since }.into());
+    }
+    let (pki, realm) = (Arc::clone(&app.pki), snapshot.site.site.realm.clone());
+    let made = tokio::task::spawn_blocking(move || pki.issue_device(&realm, valid.until, now.stamp())).await;
+    let stopped = |_| Problem::from(Reason::StorageFailed { what: "the box is stopping".into() });
+    let certificate = made.map_err(stopped)?.map_err(|error| failed(&error))?;
+    let (fingerprint, expires_at) = (certificate.fingerprint, certificate.expires_at);
+    let command = Command::IssueDeviceCertificate { member, label, fingerprint, expires_at };
+    let committed = app.shell.registrar.submit(actor, command).await?;
+    Ok((certificate, credential_of(&committed.changes)?.0))
+}
+
+/// The id and, where it has one, the user name of the credential that was issued.
+fn credential_of(changes: &[Change]) -> Result<(String, Option<String>), Problem> {
+    let credential = changes.iter().find_map(|change| match change {
+        Change::Credential(credential) => Some(credential),
+        _ => None,
+    });
+    let credential = credential.ok_or(Reason::UnknownCredential)?;
+    let username = match &credential.kind {
+        CredentialKind::WifiKey { username, .. } | CredentialKind::PrintToken { username, .. } => {
+            Some(username.clone())
+        }
+        CredentialKind::Badge { .. }
+        | CredentialKind::DeviceCertificate { .. }
+        | CredentialKind::WifiPassphrase { .. }
+        | CredentialKind::RegisteredDevice { .. } => None,
+    };
+    Ok((credential.id.to_string(), username))
+}
+
+/// A new Wi-Fi key: its credential, the whole user name, the key.
+async fn issue_key(
+    app: &App,
+    actor: Actor,
+    member: MemberId,
+    label: Pii<String>,
+) -> Result<(String, String, Secret<String>), Problem> {
+    let password = typeable(4, 5);
+    let nt_hash = proto::eap::mschapv2::nt_hash(&password);
+    let committed = app.shell.registrar.submit(actor, Command::IssueWifiKey { member, label, nt_hash }).await?;
+    let (credential, username) = credential_of(&committed.changes)?;
+    let username = format!("{}@{}", username.unwrap_or_default(), committed.snapshot.site.site.realm);
+    Ok((credential, username, Secret::new(password)))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct NewProfile {
+    format: Format,
+    /// How the device logs in; what is best for its kind when left out.
+    #[serde(default)]
+    method: Option<Method>,
+    /// Names on the air; all of the site file's that are `enterprise` when left out.
+    #[serde(default)]
+    ssids: Vec<String>,
+    #[serde(default)]
+    label: Option<String>,
+}
+
+/// Issue a key or certificate for one device, inside a profile that the device installs.
+#[utoipa::path(post, path = "/api/members/{member}/wifi-profiles", params(("member" = String, Path)), request_body = NewProfile, responses((status = 201, body = IssuedFile), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+async fn write_profile(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(member): Path<String>,
+    Json(new): Json<NewProfile>,
+) -> Result<(StatusCode, Json<IssuedFile>), Problem> {
+    let member = find(&app, &member)?;
+    let label = checked_label(new.label, "device")?;
+    let wanted = Wanted { format: new.format, method: new.method, ssids: new.ssids, label };
+    let made = issue_profile(&app, actor, member, wanted).await?;
+    let file = IssuedFile {
+        credential_id: made.credential_id,
+        identity: made.identity,
+        password: None,
+        expires_at: made.ends_at.map(|at| at.0),
+        file_name: made.file_name.to_owned(),
+        media_type: made.media_type,
+        content: base64(&made.bytes),
+    };
+    Ok((StatusCode::CREATED, Json(file)))
+}
+
+/// A profile that is asked for.
+pub struct Wanted {
+    pub format: Format,
+    pub method: Option<Method>,
+    pub ssids: Vec<String>,
+    pub label: Pii<String>,
+}
+
+/// A profile that was made.
+pub struct MadeProfile {
+    pub credential_id: String,
+    pub identity: String,
+    pub ends_at: Option<Timestamp>,
+    pub file_name: &'static str,
+    pub media_type: &'static str,
+    pub bytes: Vec<u8>,
+}
+
+/// Issues what the device logs in with and writes its profile.
+///
+/// # Errors
+/// There is no SSID to write it for, or nothing could be issued.
+pub async fn issue_profile(app: &App, actor: Actor, member: MemberId, wanted: Wanted) -> Result<MadeProfile, Problem> {
+    let mut network = network_of(app, member, wanted.ssids)?;
+    let method = wanted.method.unwrap_or(wanted.format.best_method());
+    let (credential_id, login) = match method {
+        Method::Tls => {
+            let (certificate, id) = issue_certificate(app, actor, member, wanted.label).await?;
+            network.ends_at = Some(certificate.expires_at);
+            (id, certificate_login(wanted.format, certificate)?)
+        }
+        Method::Peap | Method::Ttls => {
+            let (id, username, password) = issue_key(app, actor, member, wanted.label).await?;
+            let method = if method == Method::Peap { KeyMethod::Peap } else { KeyMethod::Ttls };
+            (id, Login::Key { method, username, password })
+        }
+    };
+    let written = profile::write(wanted.format, &network, &login);
+    let bytes = match wanted.format {
+        Format::Apple => app.pki.sign(&written).map_err(|error| failed(&error))?,
+        Format::Windows | Format::EapConfig | Format::Onc => written,
+    };
+    let (Login::Certificate { identity, .. } | Login::Key { username: identity, .. }) = login;
+    Ok(MadeProfile {
+        credential_id,
+        identity,
+        ends_at: network.ends_at,
+        file_name: wanted.format.file_name(),
+        media_type: wanted.format.media_type(),
+        bytes,
+    })
+}
+
+/// The certificate as a profile carries it. The password stands beside it there, so the protection that everything reads is
+/// enough; ChromeOS takes none with a password.
+fn certificate_login(format: Format, certificate: DeviceCertificate) -> Result<Login, Problem> {
+    let password = match format {
+        Format::Onc => Secret::new(String::new()),
+        Format::Apple | Format::Windows | Format::EapConfig => Secret::new(typeable(4, 5)),
+    };
+    let pkcs12 = certificate.pkcs12(Protection::Legacy, &password).map_err(|error| failed(&error))?;
+    Ok(Login::Certificate { identity: certificate.identity, pkcs12, password })
+}
+
+/// What a profile for this member says of the space.
+fn network_of(app: &App, member: MemberId, asked: Vec<String>) -> Result<Network, Problem> {
+    let snapshot = app.shell.registrar.snapshot();
+    let site = &snapshot.site;
+    let known: Vec<&str> = site.ssids_by(SsidSecurity::Enterprise).collect();
+    let ssids = if asked.is_empty() { known.iter().map(|ssid| (*ssid).to_owned()).collect() } else { asked };
+    if ssids.is_empty() {
+        let sentence = "The site file names no SSID, so there is nothing to write a profile for; add `wifi: {ssids: [{name: ...}]}`.";
+        return Err(Problem::new(StatusCode::CONFLICT, "no-ssid", sentence));
+    }
+    if ssids.len() > SSIDS_MAX || ssids.iter().any(|ssid| !known.contains(&ssid.as_str())) {
+        return Err(Problem::invalid("The SSID", &format!("one of {}", known.join(", "))));
+    }
+    Ok(Network {
+        site: site.site.name.clone(),
+        realm: site.site.realm.clone(),
+        server_name: crate::pki::server_name(&site.site.realm),
+        authority: app.pki.authority().clone(),
+        ssids,
+        ends_at: snapshot.members.get(&member).and_then(|member| member.valid.until),
+    })
+}
+
+/// What somebody types in who sets a device up by hand: name and value.
+///
+/// # Errors
+/// As [`issue_profile`].
+pub async fn issue_manual(
+    app: &App,
+    actor: Actor,
+    member: MemberId,
+    label: Pii<String>,
+) -> Result<Vec<(&'static str, String)>, Problem> {
+    let network = network_of(app, member, Vec::new())?;
+    let (_, username, password) = issue_key(app, actor, member, label).await?;
+    Ok(vec![
+        ("Network", network.ssids.join(", ")),
+        ("Method", "PEAP with MSCHAPv2, or TTLS with PAP".into()),
+        ("User name", username),
+        ("Key", password.expose().clone()),
+        ("Anonymous identity", network.outer_identity()),
+        ("Server name (domain)", network.server_name),
+    ])
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct NewLink {
+    #[serde(default)]
+    label: Option<String>,
+    /// The name or address that the device reaches this box by; the box's own name when left out.
+    #[serde(default)]
+    host: Option<String>,
+}
+
+/// Something to scan.
+#[derive(Serialize, ToSchema)]
+pub struct Code {
+    /// The link; none for a passphrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+    /// The code as an image.
+    svg: String,
+    /// The code for a terminal.
+    blocks: String,
+}
+
+fn code(text: &str, link: Option<(String, Timestamp)>) -> Result<Json<Code>, Problem> {
+    let qr = Qr::of(text).ok_or_else(|| Problem::invalid("The code", "less text"))?;
+    let (url, expires_at) = link.map_or((None, None), |(url, at)| (Some(url), Some(at.0)));
+    Ok(Json(Code { url, expires_at, svg: qr.svg(), blocks: qr.blocks() }))
+}
+
+/// Make a link that brings one device of this member onto the Wi-Fi. It works once, for a day.
+#[utoipa::path(post, path = "/api/members/{member}/onboarding-links", params(("member" = String, Path)), request_body = NewLink, responses((status = 201, body = Code), (status = 404, body = Problem), (status = 409, body = Problem)))]
+async fn open_link(
+    app: AppState,
+    _operator: Operator,
+    Path(member): Path<String>,
+    headers: HeaderMap,
+    Json(new): Json<NewLink>,
+) -> Result<(StatusCode, Json<Code>), Problem> {
+    let member = find(&app, &member)?;
+    let label = checked_label(new.label, "device")?;
+    network_of(&app, member, Vec::new())?; // a link that leads to nothing is not made
+    let (now, realm) = (app.shell.clock.now(), app.shell.registrar.snapshot().site.site.realm.clone());
+    policy::people::standing(&app.shell.registrar.snapshot(), member, now)?;
+    let host = host(new.host, &headers, &realm, app.https.port())?;
+    let token = app.onboarding.open(member, label, now.mono)?;
+    let url = format!("https://{host}/join/{token}");
+    Ok((StatusCode::CREATED, code(&url.clone(), Some((url, now.stamp() + LINK_KEPT)))?))
+}
+
+/// Where the device finds this box: as it was told, as the browser that asks found it, else by its own name.
+fn host(told: Option<String>, headers: &HeaderMap, realm: &str, port: u16) -> Result<String, Problem> {
+    let with_port = |name: String| if port == 443 { name } else { format!("{name}:{port}") };
+    if let Some(told) = told {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+        return if !told.is_empty() && told.len() <= 253 && told.chars().all(fits) {
+            Ok(if told.contains(':') { told } else { with_port(told) })
+        } else {
+            Err(Problem::invalid("The host", "a name or address, such as doorpost.local or 192.168.10.2"))
+        };
+    }
+    let asked = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let here = ["localhost", "127.", "[::1]"].iter().any(|here| asked.starts_with(here));
+    Ok(if asked.is_empty() || here { with_port(crate::pki::server_name(realm)) } else { asked.to_owned() })
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct WantedCode {
+    /// A network of the site file with `security: passphrase`; the first when left out.
+    #[serde(default)]
+    ssid: Option<String>,
+}
+
+/// The code of a member's newest passphrase, for a network that devices join by one.
+#[utoipa::path(post, path = "/api/members/{member}/wifi-codes", params(("member" = String, Path)), request_body = WantedCode, responses((status = 200, body = Code), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+async fn show_code(
+    app: AppState,
+    _operator: Operator,
+    Path(member): Path<String>,
+    Json(wanted): Json<WantedCode>,
+) -> Result<Json<Code>, Problem> {
+    let member = find(&app, &member)?;
+    let snapshot = app.shell.registrar.snapshot();
+    let known: Vec<&str> = snapshot.site.ssids_by(SsidSecurity::Passphrase).collect();
+    let ssid = match &wanted.ssid {
+        None => known.first().copied(),
+        Some(ssid) => known.iter().copied().find(|known| known == ssid),
+    };
+    let expected = format!("a network of the site file with `security: passphrase` ({})", known.join(", "));
+    let ssid = ssid.ok_or_else(|| Problem::invalid("The SSID", &expected))?;
+    let passphrases = snapshot.credentials_of(member).filter(|credential| credential.revoked_at.is_none());
+    let newest = passphrases
+        .filter_map(|credential| match &credential.kind {
+            CredentialKind::WifiPassphrase { passphrase, .. } => Some((credential.issued_at, passphrase)),
+            CredentialKind::WifiKey { .. }
+            | CredentialKind::Badge { .. }
+            | CredentialKind::PrintToken { .. }
+            | CredentialKind::DeviceCertificate { .. }
+            | CredentialKind::RegisteredDevice { .. } => None,
+        })
+        .max_by_key(|(issued_at, _)| *issued_at);
+    let (_, passphrase) = newest.ok_or_else(|| {
+        let sentence = "The member has no passphrase for this network; issue one first.";
+        Problem::new(StatusCode::CONFLICT, "no-passphrase", sentence)
+    })?;
+    code(&qr::wifi(ssid, passphrase.expose()), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_where_the_device_can_find_the_box() {
+        let asked = |host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().expect("a value"));
+            headers
+        };
+        let ours = |told: Option<&str>, host: &str, port| {
+            super::host(told.map(str::to_owned), &asked(host), "harbour.example", port).map_err(|problem| problem.code)
+        };
+        for (told, host, port, expected) in [
+            (None, "localhost", 8443, "doorpost.harbour.example:8443"),
+            (None, "localhost:8443", 443, "doorpost.harbour.example"),
+            (None, "192.168.10.2:8443", 8443, "192.168.10.2:8443"),
+            (None, "doorpost.local", 443, "doorpost.local"),
+            (Some("10.0.0.1"), "localhost", 8443, "10.0.0.1:8443"),
+            (Some("[fd00::1]:8443"), "localhost", 8443, "[fd00::1]:8443"),
+        ] {
+            assert_eq!(ours(told, host, port).as_deref(), Ok(expected), "{told:?} {host}");
+        }
+        for bad in ["", "a/b", "a b", "\"", "a?b"] {
+            assert_eq!(ours(Some(bad), "localhost", 443), Err("invalid".to_owned()), "{bad}");
+        }
+    }
+}
