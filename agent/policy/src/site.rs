@@ -249,6 +249,31 @@ pub enum SsidSecurity {
     Passphrase,
 }
 
+/// How a device may log in by 802.1X, as the operator orders it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EapMethod {
+    /// A certificate of the device's own.
+    Tls,
+    /// A Wi-Fi key, by MSCHAPv2.
+    Peap,
+    /// A Wi-Fi key, by PAP or MSCHAPv2.
+    Ttls,
+}
+
+impl EapMethod {
+    /// Each, in the order in which they are offered when the site file says nothing: what cannot be guessed or phished first.
+    pub const ALL: [Self; 3] = [Self::Tls, Self::Peap, Self::Ttls];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Peap => "peap",
+            Self::Ttls => "ttls",
+        }
+    }
+}
+
 /// One generation of the site file. References between the maps have been checked: each name leads somewhere.
 #[derive(Clone, Debug)]
 pub struct SiteModel {
@@ -256,6 +281,8 @@ pub struct SiteModel {
     pub site: Site,
     /// What the space's Wi-Fi is called on the air, in the order of the file.
     pub ssids: Vec<Ssid>,
+    /// What is offered to devices, the first one first; a method that is not here is never spoken. At least one, each once.
+    pub eap_methods: Vec<EapMethod>,
     pub schedules: BTreeMap<values::ScheduleName, Schedule>,
     pub networks: BTreeMap<NetworkName, Network>,
     pub access_points: BTreeMap<AccessPointName, AccessPoint>,

@@ -28,6 +28,8 @@ pub struct SiteFile {
 pub struct ListenAddresses {
     pub radius_auth: SocketAddr,
     pub radius_acct: SocketAddr,
+    /// None when no access point comes by RadSec.
+    pub radsec: Option<SocketAddr>,
     pub ipp: SocketAddr,
     pub mqtt: SocketAddr,
     /// MQTT without TLS, loopback only.

@@ -1,11 +1,14 @@
 //! From what the file says to what it means: names resolved, ranges checked, secrets fetched.
 
-use super::shape::{self, SecretReference, SecretYaml, SiteYaml};
+use super::shape::{self, EapMethodYaml, SecretReference, SecretYaml, SiteYaml};
 use super::{Fault, ListenAddresses, SiteFile};
 use jiff::civil::{Date, Weekday};
 use policy::print::PrintPlan;
-use policy::wifi::WifiPlan;
-use policy::{AccessPoint, Door, DoorGrant, Network, Plan, Printer, Relay, Schedule, Site, SiteModel, Slot};
+use policy::wifi::{Rates, WifiPlan};
+use policy::{
+    AccessPoint, AccessPointProfile, Door, DoorGrant, EapMethod, MessageAuthenticatorRule, Network, Plan, Printer, RadSecClient, Relay, Schedule, Site, SiteModel, Slot,
+    Ssid, SsidSecurity, UdpClient,
+};
 use serde_saphyr::Spanned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +16,8 @@ use std::path::Path;
 use std::str::FromStr;
 use values::{NetworkName, ScheduleName, Secret};
 
+/// RFC 6614, 1.
+const RADSEC_PORT: u16 = 2083;
 /// The one secret that may stand in the file, for a first try on one machine.
 const WELL_KNOWN_SECRET: &str = "testing123";
 /// RFC 2865 3 asks for 16 octets; a generated secret has 32.
@@ -20,6 +25,14 @@ const SECRET_MIN_BYTES: usize = 16;
 const SECRET_MAX_BYTES: usize = 128;
 /// IEEE 802.1Q: 0 and 4095 are reserved.
 const VLAN_MAX: u32 = 4_094;
+/// IEEE 802.1Q, 12.10.2: a VLAN name has at most 32 characters.
+const VLAN_NAME_MAX_BYTES: usize = 32;
+/// WISPr counts bits a second in 32 bits: 4,294 Mbit/s is the most that can be said.
+const RATE_MAX_MBIT: u16 = 4_000;
+/// A day: what idles longer is ended by its Session-Timeout anyway.
+const IDLE_MAX_MINUTES: u16 = 1_440;
+/// IEEE 802.11, 9.4.2.2.
+const SSID_MAX_BYTES: usize = 32;
 /// Enough for any strike; a longer pulse is an unlock schedule, which is another thing.
 const PULSE_MAX_MS: u32 = 30_000;
 /// Below this a strike does not move.
@@ -32,18 +45,25 @@ pub(super) fn build(yaml: SiteYaml, folder: &Path) -> Result<SiteFile, Vec<Fault
     let site = check.site(&yaml.site);
     let listen = check.listen(&yaml.listen);
     let schedules: BTreeMap<ScheduleName, Schedule> =
-        check.section(yaml.schedules, |check, name, yaml| check.schedule(name, yaml));
+        check.section(yaml.schedules, |check, _, name, yaml| check.schedule(name, yaml));
+    let eap_methods = check.eap_methods(yaml.wifi.eap_methods.as_ref());
+    let ssids = check.ssids(yaml.wifi);
     let networks: BTreeMap<NetworkName, Network> =
-        check.section(yaml.networks, |check, name, yaml| check.network(name, yaml));
-    let access_points = check.section(yaml.access_points, |check, name, yaml| check.access_point(name, yaml, folder));
-    let printers = check.section(yaml.printers, |check, name, yaml| check.printer(name, yaml));
-    let doors = check.section(yaml.doors, |check, name, yaml| check.door(name, yaml));
-    let plans = check.section(yaml.plans, |check, name, yaml| {
+        check.section(yaml.networks, |check, _, name, yaml| check.network(name, yaml));
+    let access_points: BTreeMap<values::AccessPointName, AccessPoint> =
+        check.section(yaml.access_points, |check, key, name, yaml| check.access_point(key, name, &yaml, folder));
+    let printers = check.section(yaml.printers, |check, _, name, yaml| check.printer(name, yaml));
+    let doors = check.section(yaml.doors, |check, _, name, yaml| check.door(name, yaml));
+    let plans = check.section(yaml.plans, |check, _, name, yaml| {
         check.plan(name, yaml, &Known { schedules: &schedules, networks: &networks, doors: &doors })
     });
     match (site, listen) {
         (Some(site), Some(listen)) if check.faults.is_empty() => {
-            let model = SiteModel { generation: 1, site, schedules, networks, access_points, printers, doors, plans };
+            let takes_radsec = access_points.values().any(|point| point.radsec.is_some());
+            let default = takes_radsec.then(|| SocketAddr::from(([0, 0, 0, 0], RADSEC_PORT)));
+            let listen = ListenAddresses { radsec: listen.radsec.or(default), ..listen };
+            let model =
+                SiteModel { generation: 1, site, ssids, eap_methods, schedules, networks, access_points, printers, doors, plans };
             Ok(SiteFile { model, listen, clock: yaml.site.clock })
         }
         _ => Err(check.faults),
@@ -91,12 +111,12 @@ impl Check {
     fn section<Y, N: FromStr + Ord + Clone, T>(
         &mut self,
         pairs: shape::Section<Y>,
-        mut build: impl FnMut(&mut Self, N, Y) -> Option<T>,
+        mut build: impl FnMut(&mut Self, &Spanned<String>, N, Y) -> Option<T>,
     ) -> BTreeMap<N, T> {
         let mut built = BTreeMap::new();
         for (key, yaml) in pairs.0 {
             if let Some(name) = self.name::<N>(&key, "the name")
-                && let Some(value) = build(self, name.clone(), yaml)
+                && let Some(value) = build(self, &key, name.clone(), yaml)
             {
                 built.insert(name, value);
             }
@@ -176,6 +196,7 @@ impl Check {
             Some(text) => self.parse(text, "the address", "an address and port such as 0.0.0.0:1812 or [::]:1812"),
         };
         let (radius_auth, radius_acct) = (address(&yaml.radius_auth, 1812), address(&yaml.radius_acct, 1813));
+        let radsec = yaml.radsec.as_ref().and_then(|_| address(&yaml.radsec, RADSEC_PORT));
         let (ipp, mqtt, https) = (address(&yaml.ipp, 631), address(&yaml.mqtt, 8883), address(&yaml.https, 443));
         let mqtt_plain = yaml.mqtt_plain.as_ref().and_then(|text| {
             let address: SocketAddr = self.parse(text, "the address", "a loopback address and port such as 127.0.0.1:1883")?;
@@ -190,6 +211,7 @@ impl Check {
         Some(ListenAddresses {
             radius_auth: radius_auth?,
             radius_acct: radius_acct?,
+            radsec,
             ipp: ipp?,
             mqtt: mqtt?,
             mqtt_plain,
@@ -249,6 +271,49 @@ impl Check {
         })
     }
 
+    fn eap_methods(&mut self, yaml: Option<&Spanned<Vec<EapMethodYaml>>>) -> Vec<EapMethod> {
+        let Some(yaml) = yaml else { return EapMethod::ALL.to_vec() };
+        let mut methods: Vec<EapMethod> = Vec::new();
+        for method in &yaml.value {
+            let method = match method {
+                EapMethodYaml::Tls => EapMethod::Tls,
+                EapMethodYaml::Peap => EapMethod::Peap,
+                EapMethodYaml::Ttls => EapMethod::Ttls,
+            };
+            if methods.contains(&method) {
+                self.fault::<(), _>(yaml, format!("the method `{}` stands twice: expected each once", method.as_str()));
+            }
+            methods.push(method);
+        }
+        if methods.is_empty() {
+            self.fault::<(), _>(yaml, "there is no EAP method: expected one or more of tls, peap and ttls".to_owned());
+        }
+        methods
+    }
+
+    fn ssids(&mut self, yaml: shape::OnAir) -> Vec<Ssid> {
+        let mut ssids = Vec::new();
+        for shape::SsidYaml { name, security } in yaml.ssids {
+            let fits = (1..=SSID_MAX_BYTES).contains(&name.value.len()) && !name.value.chars().any(char::is_control);
+            let shown = name.value.escape_debug().to_string();
+            if !fits {
+                self.fault::<(), _>(
+                    &name,
+                    format!("the SSID `{shown}` is not valid: expected 1 to {SSID_MAX_BYTES} bytes of text"),
+                );
+            }
+            let only = self.only_one(&name, format!("the SSID `{shown}`"), "wifi").is_some();
+            if fits && only {
+                let security = match security {
+                    shape::SsidSecurityYaml::Enterprise => SsidSecurity::Enterprise,
+                    shape::SsidSecurityYaml::Passphrase => SsidSecurity::Passphrase,
+                };
+                ssids.push(Ssid { name: name.value, security });
+            }
+        }
+        ssids
+    }
+
     fn network(&mut self, name: NetworkName, yaml: shape::NetworkYaml) -> Option<Network> {
         let vlan = match &yaml.vlan {
             None => None,
@@ -260,20 +325,74 @@ impl Check {
         if let Some(team) = &yaml.team {
             self.only_one(team, format!("the team `{}`", team.value), name.as_str())?;
         }
-        Some(Network { name, vlan, team: yaml.team.map(|team| team.value) })
+        let vlan_name = match &yaml.vlan_name {
+            None => None,
+            Some(text) if vlan.is_none() => {
+                return self.fault(text, "the VLAN has a name and no number: expected `vlan` beside it".into());
+            }
+            Some(text) => Some(self.vlan_name(text)?),
+        };
+        Some(Network { name, vlan, vlan_name, vlan_tested: yaml.vlan_tested, team: yaml.team.map(|team| team.value) })
+    }
+
+    /// A first letter tells a name from a number, and from the tag that may stand before either (RFC 2868, 3.6).
+    fn vlan_name(&mut self, text: &Spanned<String>) -> Option<String> {
+        let name = &text.value;
+        let is_name = name.len() <= VLAN_NAME_MAX_BYTES
+            && name.starts_with(|first: char| first.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_name {
+            return Some(name.clone());
+        }
+        self.fault(text, format!("the VLAN name `{name}` is not valid: expected a letter and at most {VLAN_NAME_MAX_BYTES} characters without spaces"))
     }
 
     fn access_point(
         &mut self,
+        key: &Spanned<String>,
         name: values::AccessPointName,
-        yaml: shape::AccessPointYaml,
+        yaml: &shape::AccessPointYaml,
         folder: &Path,
     ) -> Option<AccessPoint> {
-        let address: IpAddr = self.parse(&yaml.address, "the address", "an IP address such as 192.168.10.5")?;
-        let address = address.to_canonical(); // as the addresses that packets come from are written
-        self.only_one(&yaml.address, format!("the address {address}"), name.as_str())?;
-        let secret = self.secret(&yaml.secret, address, folder)?;
-        Some(AccessPoint { name, address, secret, coa_port: yaml.coa_port })
+        let address = match &yaml.address {
+            None => None,
+            Some(text) => {
+                let address: IpAddr = self.parse(text, "the address", "an IP address such as 192.168.10.5")?;
+                let address = address.to_canonical(); // as the addresses that packets come from are written
+                self.only_one(text, format!("the address {address}"), name.as_str())?;
+                Some(address)
+            }
+        };
+        let profile = match &yaml.profile {
+            None => AccessPointProfile::default(),
+            Some(text) => match text.value.parse() {
+                Ok(profile) => profile,
+                Err(message) => return self.fault(text, message),
+            },
+        };
+        let message_authenticator = match yaml.message_authenticator {
+            shape::MessageAuthenticatorYaml::Required => MessageAuthenticatorRule::Required,
+            shape::MessageAuthenticatorYaml::Optional => MessageAuthenticatorRule::Optional,
+        };
+        let radsec = yaml.radsec.then_some(RadSecClient { from: address });
+        let udp = match (&yaml.secret, address) {
+            (Some(secret), Some(address)) => {
+                let secret = self.secret(secret, address, folder)?;
+                Some(UdpClient { address, secret, coa_port: yaml.coa_port.unwrap_or(profile.coa_port()) })
+            }
+            (Some(secret), None) => {
+                return self.fault(
+                    secret,
+                    format!("the access point `{name}` has a secret and no address: expected the address that its packets come from"),
+                );
+            }
+            (None, _) if radsec.is_some() => None,
+            (None, _) => {
+                return self
+                    .fault(key, format!("the access point `{name}` has no secret: expected one, or `radsec: true`"));
+            }
+        };
+        Some(AccessPoint { name, udp, radsec, profile, message_authenticator })
     }
 
     fn secret(&mut self, yaml: &Spanned<SecretYaml>, address: IpAddr, folder: &Path) -> Option<Secret<Vec<u8>>> {
@@ -401,8 +520,26 @@ impl Check {
             Some(hours) => Some(self.known(hours, "schedule", known.schedules)?),
         };
         match u16::try_from(yaml.devices.value) {
-            Ok(device_limit @ 1..=100) => Some(WifiPlan { network, device_limit, hours }),
+            Ok(device_limit @ 1..=100) => {
+                let down_mbit = self.bounded(yaml.rate_down_mbit.as_ref(), RATE_MAX_MBIT, "the rate", "Mbit/s")?;
+                let up_mbit = self.bounded(yaml.rate_up_mbit.as_ref(), RATE_MAX_MBIT, "the rate", "Mbit/s")?;
+                let rates = Rates { down_mbit, up_mbit };
+                let idle = yaml.idle_timeout_minutes.as_ref();
+                let idle_timeout_minutes = self.bounded(idle, IDLE_MAX_MINUTES, "the idle timeout", "minutes")?;
+                Some(WifiPlan { network, device_limit, hours, rates, idle_timeout_minutes })
+            }
             _ => self.fault(&yaml.devices, format!("{} devices are not valid: expected 1 to 100", yaml.devices.value)),
+        }
+    }
+
+    /// A number from 1 to `max`, if it is there.
+    fn bounded(&mut self, yaml: Option<&Spanned<u32>>, max: u16, what: &str, unit: &str) -> Option<Option<u16>> {
+        let Some(yaml) = yaml else { return Some(None) };
+        match u16::try_from(yaml.value) {
+            Ok(value) if (1..=max).contains(&value) => Some(Some(value)),
+            Ok(_) | Err(_) => {
+                self.fault(yaml, format!("{what} of {} {unit} is not valid: expected 1 to {max}", yaml.value))
+            }
         }
     }
 

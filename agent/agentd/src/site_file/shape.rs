@@ -13,6 +13,8 @@ pub struct SiteYaml {
     #[serde(default)]
     pub schedules: Section<ScheduleYaml>,
     #[serde(default)]
+    pub wifi: OnAir,
+    #[serde(default)]
     pub networks: Section<NetworkYaml>,
     #[serde(default)]
     pub access_points: Section<AccessPointYaml>,
@@ -63,6 +65,7 @@ pub struct Listen {
     pub ipp: Option<Spanned<String>>,
     pub mqtt: Option<Spanned<String>>,
     pub mqtt_plain: Option<Spanned<String>>,
+    pub radsec: Option<Spanned<String>>,
     pub https: Option<Spanned<String>>,
 }
 
@@ -83,20 +86,69 @@ pub struct HoursYaml {
     pub until: Spanned<String>,
 }
 
+/// The Wi-Fi as devices see it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OnAir {
+    pub ssids: Vec<SsidYaml>,
+    /// All of them when left out.
+    pub eap_methods: Option<Spanned<Vec<EapMethodYaml>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EapMethodYaml {
+    Tls,
+    Peap,
+    Ttls,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SsidYaml {
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub security: SsidSecurityYaml,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SsidSecurityYaml {
+    #[default]
+    Enterprise,
+    Passphrase,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkYaml {
     pub vlan: Option<Spanned<u32>>,
+    pub vlan_name: Option<Spanned<String>>,
+    #[serde(default)]
+    pub vlan_tested: bool,
     pub team: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessPointYaml {
-    pub address: Spanned<String>,
-    pub secret: Spanned<SecretYaml>,
-    #[serde(default = "coa_port")]
-    pub coa_port: u16,
+    pub address: Option<Spanned<String>>,
+    pub secret: Option<Spanned<SecretYaml>>,
+    #[serde(default)]
+    pub radsec: bool,
+    /// Where the profile has it, when left out.
+    pub coa_port: Option<u16>,
+    pub profile: Option<Spanned<String>>,
+    #[serde(default)]
+    pub message_authenticator: MessageAuthenticatorYaml,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MessageAuthenticatorYaml {
+    #[default]
+    Required,
+    Optional,
 }
 
 /// A secret stands in the file by reference; the one exception is the well-known demo value on loopback.
@@ -166,6 +218,9 @@ pub struct WifiYaml {
     #[serde(default = "devices")]
     pub devices: Spanned<u32>,
     pub hours: Option<Spanned<String>>,
+    pub rate_down_mbit: Option<Spanned<u32>>,
+    pub rate_up_mbit: Option<Spanned<u32>>,
+    pub idle_timeout_minutes: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -188,11 +243,6 @@ pub struct DoorGrantYaml {
 
 const fn yes() -> bool {
     true
-}
-
-/// RFC 5176 2.3.
-const fn coa_port() -> u16 {
-    3799
 }
 
 fn somewhere<T>(value: T) -> Spanned<T> {

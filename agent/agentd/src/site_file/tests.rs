@@ -73,6 +73,17 @@ fn what_leads_to_one_thing_stands_once() {
 }
 
 #[test]
+fn eap_methods_stand_in_the_operators_order_and_each_once() {
+    use policy::EapMethod::{Peap, Tls, Ttls};
+    let methods = |text: &str| check(&format!("{HEAD}{text}")).expect("a good file").model.eap_methods;
+    assert_eq!(methods(""), [Tls, Peap, Ttls]);
+    assert_eq!(methods("wifi: {eap_methods: [ttls, tls]}"), [Ttls, Tls]);
+    assert!(faults_of("wifi: {eap_methods: [peap, peap]}")[0].contains("`peap` stands twice"));
+    assert!(faults_of("wifi: {eap_methods: []}")[0].contains("no EAP method"));
+    assert!(faults_of("wifi: {eap_methods: [md5]}")[0].starts_with("site.yaml:2:"));
+}
+
+#[test]
 fn a_realm_is_a_domain() {
     for realm in [".", "a..b", "-a.b", "a-.b", "harbour", "Harbour.example", &format!("a.{}", "x".repeat(64))] {
         let text = format!("site: {{name: Harbour, realm: '{realm}', time_zone: Europe/Copenhagen}}");

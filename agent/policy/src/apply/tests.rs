@@ -18,6 +18,7 @@ fn snapshot() -> Snapshot {
     let model = SiteModel {
         generation: 1,
         ssids: Vec::new(),
+        eap_methods: crate::EapMethod::ALL.to_vec(),
         site: Site {
             name: "Harbour Works".into(),
             realm: "harbour.example".into(),

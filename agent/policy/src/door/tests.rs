@@ -122,6 +122,7 @@ fn snapshot() -> Snapshot {
     let model = SiteModel {
         generation: 1,
         ssids: Vec::new(),
+        eap_methods: crate::EapMethod::ALL.to_vec(),
         site,
         schedules: by_name(vec![office, evening], |schedule| schedule.name.clone()),
         networks: BTreeMap::new(),

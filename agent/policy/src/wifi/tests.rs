@@ -86,6 +86,7 @@ fn site() -> SiteModel {
     SiteModel {
         generation: 1,
         ssids: Vec::new(),
+        eap_methods: crate::EapMethod::ALL.to_vec(),
         site: Site {
             name: "Harbour Works".into(),
             realm: "harbour.example".into(),

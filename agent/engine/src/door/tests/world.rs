@@ -93,6 +93,8 @@ fn snapshot() -> Snapshot {
     };
     let model = SiteModel {
         generation: 1,
+        ssids: Vec::new(),
+        eap_methods: policy::EapMethod::ALL.to_vec(),
         site,
         schedules: BTreeMap::from([(office.name.clone(), office)]),
         networks: BTreeMap::new(),

@@ -47,6 +47,8 @@ pub fn snapshot(printer_counts: bool) -> Snapshot {
     let plan = Plan { name: name("flex"), title: "Flex".into(), wifi: None, print: Some(print), doors: Vec::new() };
     let site = SiteModel {
         generation: 1,
+        ssids: Vec::new(),
+        eap_methods: policy::EapMethod::ALL.to_vec(),
         site: Site {
             name: "Harbour Works".into(),
             realm: "harbour.example".into(),

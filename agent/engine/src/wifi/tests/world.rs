@@ -5,11 +5,11 @@
 
 use super::super::*;
 use policy::snapshot::Loaded;
-use policy::wifi::WifiPlan;
+use policy::wifi::{Rates, WifiPlan};
 use policy::{
-    AccessPoint, Change, Credential, CredentialKind, Member, MemberStatus, Network, Plan, Site, SiteModel, Window,
+    AccessPoint, AccessPointProfile, Change, Credential, CredentialKind, Member, MemberStatus, MessageAuthenticatorRule, Network, Plan, Site, SiteModel, UdpClient, Window,
 };
-use proto::eap::{EapDiscard, EapFailure, InnerMethod, Method, MethodKind, SessionKeys, TlsVersion};
+use proto::eap::{EapDiscard, EapFailure, InnerMethod, Method, MethodKind, SessionKeys, SessionOwner, Shown, TlsConfigs, TlsVersion};
 use proto::radius::{AttributeType, Authenticator, Code, Packet, ReplyRule, Writer};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -72,16 +72,33 @@ fn key(n: u8) -> Credential {
 pub fn site() -> SiteModel {
     let point = AccessPoint {
         name: name("hall"),
-        address: POINT.ip(),
-        secret: Secret::new(SECRET.to_vec()),
-        coa_port: COA.port(),
+        udp: Some(UdpClient {
+            address: POINT.ip(),
+            secret: Secret::new(SECRET.to_vec()),
+            coa_port: COA.port(),
+        }),
+        radsec: None,
+        profile: AccessPointProfile::Generic,
+        message_authenticator: MessageAuthenticatorRule::Required,
     };
-    let network = |network: &str, vlan| (name(network), Network { name: name(network), vlan: Some(vlan), team: None });
-    let wifi = WifiPlan { network: name("members"), device_limit: 2, hours: None };
+    let network = |network: &str, vlan| {
+        let vlan = Some(vlan);
+        let network = Network { name: name(network), vlan, vlan_name: None, vlan_tested: true, team: None };
+        (network.name.clone(), network)
+    };
+    let wifi = WifiPlan {
+        network: name("members"),
+        device_limit: 2,
+        hours: None,
+        rates: Rates::default(),
+        idle_timeout_minutes: None,
+    };
     let plan =
         Plan { name: name("resident"), title: "Resident".into(), wifi: Some(wifi), print: None, doors: Vec::new() };
     SiteModel {
         generation: 1,
+        ssids: Vec::new(),
+        eap_methods: policy::EapMethod::ALL.to_vec(),
         site: Site {
             name: "Harbour Works".into(),
             realm: "harbour.example".into(),
@@ -106,15 +123,20 @@ fn eap_settings() -> Arc<EapSettings> {
         .expect("the default versions")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
-    Arc::new(EapSettings { tls: Arc::new(tls), methods: vec![MethodKind::Ttls], fragment_max_bytes: 1_024 })
+    let tls = Arc::new(tls);
+    let tls = TlsConfigs { tunnel: Arc::clone(&tls), mutual: tls, sessions: Arc::default() };
+    Arc::new(EapSettings { tls, methods: vec![MethodKind::Ttls], fragment_max_bytes: 1_024 })
 }
 
 pub const METHOD: Method = Method {
     outer: MethodKind::Ttls,
-    inner: InnerMethod::Pap,
+    inner: Some(InnerMethod::Pap),
     tls_version: TlsVersion::Tls13,
     cipher: "TLS13_AES_128_GCM_SHA256",
+    resumed: false,
 };
+
+pub const BY_CERTIFICATE: Method = Method { outer: MethodKind::Tls, inner: None, ..METHOD };
 
 /// What a conversation has heard so far, by the place where it lives.
 #[derive(Default)]
@@ -134,6 +156,10 @@ impl Script {
                     return EapStep::Request(vec![1, identifier.wrapping_add(1), 0, 6, 21, 0x20]);
                 }
                 let text = String::from_utf8_lossy(&packet[5..]).into_owned();
+                if let Some((shown, method)) = by_tls(&text) {
+                    self.heard.insert(at, (2, text, true));
+                    return EapStep::Proven { shown, correct: true, method };
+                }
                 let username = text.split('/').next().unwrap_or_default().to_owned();
                 self.heard.insert(at, (2, text, false));
                 EapStep::NeedCredential { username }
@@ -144,20 +170,37 @@ impl Script {
                 };
                 let (username, key) = text.split_once('/').unwrap_or((text, ""));
                 *correct = key.parse().is_ok_and(|n: u8| *nt_hash.expose() == [n; 16]);
-                EapStep::Proven { username: username.to_owned(), correct: *correct, method: METHOD }
+                EapStep::Proven { shown: Shown::Username(username.to_owned()), correct: *correct, method: METHOD }
             }
             EapInput::Verdict { allow } => {
                 let (_, text, correct) = self.heard.remove(&at).unwrap_or_default();
                 if allow && correct {
                     let keys = SessionKeys { recv_key: Secret::new([1; 32]), send_key: Secret::new([2; 32]) };
-                    let username = text.split('/').next().unwrap_or_default().to_owned();
-                    EapStep::Success { packet: vec![3, 9, 0, 4], keys, method: METHOD, username }
+                    let username = || Shown::Username(text.split('/').next().unwrap_or_default().to_owned());
+                    let (shown, method) = by_tls(&text).unwrap_or_else(|| (username(), METHOD));
+                    EapStep::Success { packet: vec![3, 9, 0, 4], keys, method, shown }
                 } else {
                     let why = if correct { EapFailure::Denied } else { EapFailure::WrongKey };
                     EapStep::Failure { packet: vec![4, 9, 0, 4], why }
                 }
             }
         }
+    }
+}
+
+/// What TLS alone shows. `certificate/7` stands for the certificate whose SHA-256 is all sevens, `session/7` for the session of an
+/// earlier login with the seventh key.
+fn by_tls(text: &str) -> Option<(Shown, Method)> {
+    let (what, n) = text.split_once('/')?;
+    let n: u8 = n.parse().ok()?;
+    match what {
+        "certificate" => Some((Shown::Certificate { fingerprint: [n; 32] }, BY_CERTIFICATE)),
+        "session" => {
+            let (member, credential) = (member_id(n), credential_id(n));
+            let owner = SessionOwner { member, credential, username: Some(format!("user-{n}")), until: Mono(u64::MAX) };
+            Some((Shown::Resumed(Arc::new(owner)), Method { resumed: true, ..METHOD }))
+        }
+        _ => None,
     }
 }
 
@@ -180,6 +223,10 @@ pub struct World {
     pub presence: Arc<Presence>,
     /// Whether the store can write.
     pub disk: bool,
+    /// RadSec connections that the engine ended.
+    pub closed: Vec<ConnectionId>,
+    /// VLANs that a device has shown to work.
+    pub passed: Vec<(NetworkName, u16)>,
 }
 
 impl World {
@@ -209,6 +256,8 @@ impl World {
             rows: Vec::new(),
             presence: Arc::default(),
             disk: true,
+            closed: Vec::new(),
+            passed: Vec::new(),
         };
         world.drain();
         world
@@ -230,6 +279,10 @@ impl World {
                     let step = self.script.run(&conversation, input);
                     self.input(Input::Computed { token, conversation, step });
                 }
+                Output::FindKey { token, search } => {
+                    let found = search.run();
+                    self.input(Input::KeyFound { token, found });
+                }
                 Output::Account { token, rows } => {
                     if self.disk {
                         self.rows.extend(rows);
@@ -237,10 +290,24 @@ impl World {
                     self.input(Input::Accounted { token, ok: self.disk });
                 }
                 Output::Record(record) => self.records.push(record),
+                Output::VlanPassed { network, vlan } => self.pass_vlan_test(network, vlan),
+                Output::Close { connection } => self.closed.push(connection),
                 Output::Present(presence) => self.presence = presence,
             }
         }
         sent
+    }
+
+    /// What the Registrar does: a command, and the snapshot after it.
+    pub fn command(&mut self, command: policy::Command) -> Vec<(Socket, SocketAddr, Vec<u8>)> {
+        let planned = policy::apply::plan(&self.snapshot, policy::Actor::System, command, self.now, &mut self.entropy);
+        let planned = planned.expect("the command is good");
+        self.records.push(planned.record);
+        self.change(&planned.changes)
+    }
+
+    fn pass_vlan_test(&mut self, network: NetworkName, vlan: u16) {
+        self.passed.push((network, vlan));
     }
 
     pub fn receive(&mut self, socket: Socket, from: SocketAddr, datagram: &[u8]) -> Vec<(Socket, SocketAddr, Vec<u8>)> {
