@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 pub enum Reason {
     // people
     UnknownMember,
+    /// Several members have the name that was asked for.
+    AmbiguousMember {
+        members: u32,
+    },
     MemberSuspended {
         since: String,
     },
@@ -207,6 +211,7 @@ impl Reason {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnknownMember => "unknown-member",
+            Self::AmbiguousMember { .. } => "ambiguous-member",
             Self::MemberSuspended { .. } => "member-suspended",
             Self::MemberEnded { .. } => "member-ended",
             Self::MembershipNotBegun { .. } => "membership-not-begun",
@@ -291,6 +296,7 @@ impl Reason {
     pub fn sentence(&self) -> String {
         match self {
             Self::UnknownMember => "No member has this name, address or id.".into(),
+            Self::AmbiguousMember { members } => format!("{members} members have this name; use the e-mail address or the id."),
             Self::MemberSuspended { since } => format!("The member has been suspended since {since}; resume the membership to let them in."),
             Self::MemberEnded { at } => format!("The membership ended on {at}."),
             Self::MembershipNotBegun { begins } => format!("The membership begins on {begins}."),

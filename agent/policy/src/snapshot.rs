@@ -5,6 +5,7 @@ use crate::access_point::AccessPointCertificate;
 use crate::apply::Change;
 use crate::people::{Credential, CredentialKind, Member, Pass, Team};
 use crate::print::{PrintAccount, Reservation, Settlement};
+use crate::reason::Reason;
 use crate::site::{Device, Plan, SiteModel};
 use crate::wifi::VlanTest;
 use std::collections::BTreeMap;
@@ -215,17 +216,23 @@ impl Snapshot {
     }
 
     /// A member by id, e-mail address or exact name where only one has it.
-    #[must_use]
-    pub fn find_member(&self, text: &str) -> Option<&Member> {
+    ///
+    /// # Errors
+    /// Nobody is called that, or several are.
+    pub fn find_member(&self, text: &str) -> Result<&Member, Reason> {
         if let Ok(id) = text.parse::<MemberId>() {
-            return self.members.get(&id).map(AsRef::as_ref);
+            return self.members.get(&id).map(AsRef::as_ref).ok_or(Reason::UnknownMember);
         }
         if let Some(member) = self.member_by_email(text) {
-            return Some(member);
+            return Ok(member);
         }
-        let mut named = self.members.values().filter(|member| member.name.0 == text);
-        let only = named.next()?;
-        named.next().is_none().then_some(only.as_ref())
+        let named: Vec<&Member> =
+            self.members.values().map(AsRef::as_ref).filter(|member| member.name.0 == text).collect();
+        match named.as_slice() {
+            [] => Err(Reason::UnknownMember),
+            [only] => Ok(only),
+            several => Err(Reason::AmbiguousMember { members: u32::try_from(several.len()).unwrap_or(u32::MAX) }),
+        }
     }
 
     #[must_use]

@@ -7,7 +7,7 @@ use axum::extract::Query;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
-use policy::{Noun, Outcome, Record};
+use policy::{Noun, Outcome, Record, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -17,6 +17,7 @@ use store::{Cursor, EventFilter};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use values::CredentialId;
 
 const LIMIT_DEFAULT: u32 = 100;
 const LIMIT_MAX: u32 = 1_000;
@@ -45,6 +46,8 @@ pub struct RecordView {
     pub member: Option<String>,
     /// The member's name, looked up when the row is shown.
     pub member_name: Option<String>,
+    /// What the device or badge is called, looked up as well; of an unknown device its MAC address.
+    pub device: Option<String>,
     pub place: Option<String>,
     pub facts: BTreeMap<String, String>,
     pub personal: BTreeMap<String, String>,
@@ -60,13 +63,37 @@ pub fn record_view(app: &App, record: &Record) -> RecordView {
         noun: noun_word(record.noun).to_owned(),
         outcome: outcome_word(record.outcome).to_owned(),
         code: record.code.clone(),
-        sentence: record.sentence.clone(),
+        sentence: sentence(&snapshot, record),
+        device: device(&snapshot, record),
         member: record.member.map(|id| id.to_string()),
         member_name: name,
         place: record.place.clone(),
         facts: record.facts.clone(),
         personal: record.personal.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect(),
     }
+}
+
+/// The row's sentence, with the names that it was written without.
+fn sentence(snapshot: &Snapshot, record: &Record) -> String {
+    let ids = record.facts.get("online").map(String::as_str).unwrap_or_default();
+    match labels(snapshot, ids.split(' ').filter_map(|id| id.parse().ok())) {
+        Some(labels) => format!("{} Online: {labels}.", record.sentence),
+        None => record.sentence.clone(),
+    }
+}
+
+/// What devices are called, in a row: `laptop, phone, tablet`.
+pub fn labels(snapshot: &Snapshot, credentials: impl Iterator<Item = CredentialId>) -> Option<String> {
+    let mut labels: Vec<&str> =
+        credentials.filter_map(|id| snapshot.credentials.get(&id)).map(|found| found.label.0.as_str()).collect();
+    labels.sort_unstable();
+    (!labels.is_empty()).then(|| labels.join(", "))
+}
+
+fn device(snapshot: &Snapshot, record: &Record) -> Option<String> {
+    let credential = record.credential.and_then(|id| snapshot.credentials.get(&id));
+    let mac = || record.personal.get("mac").map(|mac| mac.0.clone());
+    credential.map(|credential| credential.label.0.clone()).or_else(mac)
 }
 
 const fn noun_word(noun: Noun) -> &'static str {

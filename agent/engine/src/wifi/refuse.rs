@@ -11,6 +11,9 @@ use proto::eap::EapFailure;
 use std::time::Duration;
 use values::{CredentialId, MacAddress, Mono, Secret};
 
+/// [`Reason::DeviceLimit`]'s code.
+const DEVICE_LIMIT: &str = "device-limit";
+
 impl WifiEngine {
     /// Devices that have shown a key in the past: nobody else's failures keep them out.
     pub fn trust(&mut self, known: Vec<(CredentialId, MacAddress)>) {
@@ -82,6 +85,7 @@ impl WifiEngine {
         username: Option<&str>,
         refused: Record,
     ) {
+        let refused = self.with_online(refused);
         match self.refusals.fold(mac, username, refused, cx.now.mono) {
             Fate::Written(record) => self.record(*record),
             Fate::Folded => self.counters.refusals_folded += 1,
@@ -91,6 +95,14 @@ impl WifiEngine {
                 self.warn(cx, "wifi-refusals-many", "wifi", sentence);
             }
         }
+    }
+
+    /// A refusal for too many devices says which these are, by the ids of their credentials: what a member calls them is personal
+    /// and is looked up when the row is shown.
+    fn with_online(&self, refused: Record) -> Record {
+        let Some(member) = refused.member.filter(|_| refused.code == DEVICE_LIMIT) else { return refused };
+        let online: Vec<String> = self.sessions.live_credentials(member).iter().map(ToString::to_string).collect();
+        if online.is_empty() { refused } else { refused.fact("online", online.join(" ")) }
     }
 
     pub(super) fn sweep_refusals(&mut self, now: Mono) {

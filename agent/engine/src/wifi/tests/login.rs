@@ -121,7 +121,12 @@ fn a_member_who_is_suspended_in_the_middle_of_her_login_does_not_get_in() {
                 assert_eq!(reply.packet().eap_message(), Some(vec![4, 9, 0, 4]));
                 break;
             }
-            Output::Record(_) | Output::Present(_) | Output::Account { .. } => {}
+            Output::Record(_)
+            | Output::Present(_)
+            | Output::Account { .. }
+            | Output::FindKey { .. }
+            | Output::VlanPassed { .. } => {}
+            Output::Close { .. } => panic!("no connection"),
         }
     }
     world.drain();
@@ -134,7 +139,9 @@ fn a_device_limit_counts_held_places_and_lets_the_same_device_back() {
     assert_eq!(world.login(1, "user-1/1").code, Code::AccessAccept);
     assert_eq!(world.login(2, "user-1/1").code, Code::AccessAccept);
     assert_eq!(world.login(3, "user-1/1").code, Code::AccessReject);
-    assert_eq!(world.records.last().map(|record| record.code.as_str()), Some("device-limit"));
+    let refused = world.records.last().expect("written down");
+    assert_eq!(refused.code, "device-limit");
+    assert_eq!(refused.facts.get("online"), refused.credential.map(|id| id.to_string()).as_ref(), "by its key, once");
     world.pass(Duration::from_secs(10));
     assert_eq!(world.login(2, "user-1/1").code, Code::AccessAccept, "the same device again");
     world.pass(Duration::from_secs(80));
@@ -219,7 +226,12 @@ fn a_device_that_falls_silent_on_our_alert_is_told_of_by_its_reason() {
                     world.input(Input::Computed { token, conversation, step });
                 }
                 Output::Send { datagram, .. } => return Reply::to(request, &datagram),
-                Output::Record(_) | Output::Present(_) | Output::Account { .. } => {}
+                Output::Record(_)
+            | Output::Present(_)
+            | Output::Account { .. }
+            | Output::FindKey { .. }
+            | Output::VlanPassed { .. } => {}
+            Output::Close { .. } => panic!("no connection"),
             }
         }
     };
