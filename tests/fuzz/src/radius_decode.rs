@@ -2,7 +2,7 @@
 
 use proto::radius::access::AccessRequest;
 use proto::radius::accounting::AccountingRequest;
-use proto::radius::{HEADER_BYTES, KeyKind, Packet, ReplyRule, VENDOR_MICROSOFT, open_mppe_key};
+use proto::radius::{HEADER_BYTES, KeyKind, Packet, ReplyRule, VENDOR_MICROSOFT, open_salted};
 
 const SECRET: &[u8] = b"testing123";
 
@@ -23,7 +23,7 @@ pub fn run(data: &[u8]) {
     let _ = packet.verify_reply(0, &[0; 16], SECRET, ReplyRule::MessageAuthenticatorRequired);
     for kind in [KeyKind::Send, KeyKind::Recv] {
         for content in packet.vendor(VENDOR_MICROSOFT, kind.vendor_type()) {
-            let _ = open_mppe_key(content, &[0; 16], SECRET);
+            let _ = open_salted(content, &[0; 16], SECRET);
         }
     }
 }

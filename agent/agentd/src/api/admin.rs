@@ -7,7 +7,8 @@ use axum::Json;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use policy::Command;
+use policy::wifi::{VlanState, vlan_state};
+use policy::{Command, MessageAuthenticatorRule, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use values::Secret;
+use values::{Now, Secret};
 
 /// NIST SP 800-63B asks for 8; this password opens doors.
 const PASSWORD_MIN_CHARS: usize = 12;
@@ -146,6 +147,8 @@ pub struct Details {
     pub members: usize,
     pub online: usize,
     pub events_dropped: u64,
+    /// What stands open in the site file that an operator should know of, in sentences.
+    pub warnings: Vec<String>,
     /// Only over the unix socket of an unclaimed box.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim_code: Option<String>,
@@ -169,6 +172,7 @@ async fn status(app: AppState, caller: Caller) -> Json<Status> {
             members: snapshot.members.len(),
             online: app.wifi.online().await,
             events_dropped: app.shell.store.events_dropped(),
+            warnings: warnings(&snapshot, now),
             claim_code: (caller == Caller::Console)
                 .then(|| app.claim.code().map(|code| code.expose().clone()))
                 .flatten(),
@@ -183,6 +187,22 @@ async fn status(app: AppState, caller: Caller) -> Json<Status> {
         signed_in,
         details,
     })
+}
+
+/// Exceptions that somebody made and may have forgotten, and VLANs that wait for their test.
+fn warnings(snapshot: &Snapshot, now: Now) -> Vec<String> {
+    let points = snapshot.site.access_points.values();
+    let excused = points.filter(|point| point.message_authenticator == MessageAuthenticatorRule::Optional).map(|point| {
+        format!("The access point `{}` is excused from Message-Authenticator: its requests can be forged.", point.name)
+    });
+    let networks = snapshot.site.networks.values();
+    let withheld = networks.filter_map(|network| match vlan_state(snapshot, network, now) {
+        VlanState::Untested { vlan } => {
+            Some(format!("VLAN {vlan} of the network `{0}` is not used: doorpost wifi test {0}.", network.name))
+        }
+        VlanState::Flat | VlanState::Testing { .. } | VlanState::Tested { .. } => None,
+    });
+    excused.chain(withheld).collect()
 }
 
 #[derive(Deserialize, ToSchema)]

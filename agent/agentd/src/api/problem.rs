@@ -56,12 +56,15 @@ const fn status_of(reason: &Reason) -> StatusCode {
         | Reason::UnknownPrinter { .. }
         | Reason::NoSuchDoor { .. }
         | Reason::UnknownDevice { .. }
+        | Reason::UnknownAccessPoint { .. }
+        | Reason::NoAccessPointCertificate { .. }
         | Reason::UnknownCredential => StatusCode::NOT_FOUND,
         Reason::EmailInvalid
         | Reason::NameInvalid
         | Reason::BadgeInvalid
         | Reason::UnknownPlan { .. }
         | Reason::UnknownNetwork { .. }
+        | Reason::NoVlan { .. }
         | Reason::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Reason::NotSignedIn => StatusCode::UNAUTHORIZED,
         Reason::StorageFailed { .. } => StatusCode::INSUFFICIENT_STORAGE,

@@ -5,6 +5,7 @@
 //! its own, which nobody else has to be woken for, and does the TLS of a datagram itself when no other waits behind it.
 //!
 //! ```text
+//! RadSec connections (net/radsec) --packet--\
 //! sockets --datagram--> task: engine --Compute--> worker threads --Computed--\
 //!    ^                    |  ^  |--Account--> store ------------Accounted----+--> task
 //!    +-------Send---------+  |  '--Present--> watch: whoever asks who is here
@@ -14,27 +15,31 @@
 mod workers;
 
 use crate::shell::Shell;
+use super::radsec::{self, Line};
 use engine::Context;
-use engine::wifi::{Input, Output, Presence, SessionPhase, Socket, WifiEngine};
-use policy::wifi::{WifiFacts, would_admit};
-use policy::{Reason, Snapshot};
+use engine::wifi::{ConnectionId, Input, Output, Presence, SessionPhase, Socket, WifiEngine};
+use policy::access_point::ClientCertificate;
+use policy::wifi::{Admission, VlanState, WifiFacts, vlan_state, would_admit};
+use policy::{Actor, Command, Reason, Snapshot};
 use proto::eap::EapSettings;
 use proto::radius::PACKET_MAX_BYTES;
 use serde::Serialize;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use utoipa::ToSchema;
-use values::{MacAddress, MemberId, SessionId};
+use values::{AccessPointName, MacAddress, MemberId, NetworkName, Now, SessionId};
 use workers::{Work, Workers};
 
 /// Questions of the API that may wait for the engine's task.
 const QUESTIONS_MAX: usize = 64;
+/// What the RadSec connections have to tell; when it is full they wait, and so do their clients.
+const TOLD_MAX: usize = 256;
 /// Datagrams taken from one socket before timers, workers and the other sockets have their turn.
 const BATCH_MAX: usize = 32;
 
@@ -50,6 +55,8 @@ pub struct SessionView {
     pub access_point: String,
     pub network: Option<String>,
     pub vlan: Option<u16>,
+    /// The network's VLAN that the device was not put on, because its test is not passed yet.
+    pub vlan_withheld: Option<u16>,
     pub ip: Option<String>,
     pub started_at: i64,
     pub seen_at: i64,
@@ -57,13 +64,28 @@ pub struct SessionView {
     pub rx_bytes: u64,
     /// To the device.
     pub tx_bytes: u64,
-    /// `admitted`, `unreported`, `open`, `disconnecting` or `disconnect-failed`.
+    /// `admitted`, `unreported`, `open`, `changing`, `disconnecting` or `disconnect-failed`.
     pub state: String,
+}
+
+/// What the RadSec port tells the engine's task.
+pub(super) enum Told {
+    Connected { line: Line, connection: ConnectionId, from: SocketAddr, certificate: ClientCertificate },
+    Engine(Input),
+    /// There was no place for a connection.
+    ConnectionShed,
+}
+
+/// RadSec's listener, and the TLS that it asks for.
+pub struct RadSecPort {
+    pub listener: TcpListener,
+    pub tls: Arc<rustls::ServerConfig>,
 }
 
 enum Question {
     Kick { session: SessionId, reply: oneshot::Sender<Result<(), Reason>> },
     Counters { reply: oneshot::Sender<Vec<(&'static str, u64)>> },
+    Connections { reply: oneshot::Sender<BTreeMap<AccessPointName, usize>> },
 }
 
 /// What comes back from workers and the store. At most one message a login and one an unanswered accounting request, and the
@@ -113,8 +135,8 @@ impl WifiHandle {
     }
 
     pub async fn sessions(&self) -> Vec<SessionView> {
-        let snapshot = self.shell.registrar.snapshot();
-        self.presence().sessions.iter().map(|session| view(&snapshot, &session.row, session.phase)).collect()
+        let (snapshot, now) = (self.shell.registrar.snapshot(), self.shell.clock.now());
+        self.presence().sessions.iter().map(|session| view(&snapshot, &session.row, session.phase, now)).collect()
     }
 
     /// Asks the access point to disconnect a device.
@@ -134,10 +156,17 @@ impl WifiHandle {
     ///
     /// # Errors
     /// Why not.
-    pub async fn would_admit(&self, member: MemberId) -> Result<(), Reason> {
+    pub async fn would_admit(&self, member: MemberId) -> Result<Admission, Reason> {
         let live = self.live_devices(member);
         let snapshot = self.shell.registrar.snapshot();
-        would_admit(&snapshot, &WifiFacts { live: &live }, member, self.shell.clock.now()).map(drop)
+        would_admit(&snapshot, &WifiFacts { live: &live }, member, self.shell.clock.now())
+    }
+
+    /// RadSec connections of each access point that has any.
+    pub async fn connections(&self) -> BTreeMap<AccessPointName, usize> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.questions.send(Question::Connections { reply }).await; // when the box is stopping there are none
+        answer.await.unwrap_or_default()
     }
 
     /// Counters since the start, for the metrics.
@@ -148,7 +177,15 @@ impl WifiHandle {
     }
 }
 
-fn view(snapshot: &Snapshot, row: &policy::SessionRow, phase: SessionPhase) -> SessionView {
+fn withheld(snapshot: &Snapshot, row: &policy::SessionRow, now: Now) -> Option<u16> {
+    let network = snapshot.site.networks.get(row.network.as_ref()?)?;
+    match vlan_state(snapshot, network, now) {
+        VlanState::Untested { vlan } | VlanState::Testing { vlan, .. } => Some(vlan),
+        VlanState::Flat | VlanState::Tested { .. } => None,
+    }
+}
+
+fn view(snapshot: &Snapshot, row: &policy::SessionRow, phase: SessionPhase, now: Now) -> SessionView {
     let member = row.member.and_then(|member| snapshot.members.get(&member));
     SessionView {
         id: row.id.to_string(),
@@ -159,6 +196,7 @@ fn view(snapshot: &Snapshot, row: &policy::SessionRow, phase: SessionPhase) -> S
         access_point: row.access_point.to_string(),
         network: row.network.as_ref().map(ToString::to_string),
         vlan: row.vlan,
+        vlan_withheld: if row.vlan.is_none() { withheld(snapshot, row, now) } else { None },
         ip: row.ip.as_ref().map(|ip| ip.0.to_string()),
         started_at: row.started_at.0,
         seen_at: row.seen_at.0,
@@ -172,7 +210,13 @@ fn view(snapshot: &Snapshot, row: &policy::SessionRow, phase: SessionPhase) -> S
 ///
 /// # Errors
 /// The third socket cannot be bound, the open sessions cannot be read, or no thread can be started.
-pub async fn spawn(shell: Shell, eap: Arc<EapSettings>, auth: UdpSocket, acct: UdpSocket) -> io::Result<WifiHandle> {
+pub async fn spawn(
+    shell: Shell,
+    eap: Arc<EapSettings>,
+    auth: UdpSocket,
+    acct: UdpSocket,
+    radsec: Option<RadSecPort>,
+) -> io::Result<WifiHandle> {
     let dynamic = UdpSocket::bind((auth.local_addr()?.ip(), 0)).await?;
     let store = Arc::clone(&shell.store);
     let open = tokio::task::spawn_blocking(move || store.load_open_sessions()).await.map_err(io::Error::other)?;
@@ -189,11 +233,27 @@ pub async fn spawn(shell: Shell, eap: Arc<EapSettings>, auth: UdpSocket, acct: U
     let handle = WifiHandle { shell: shell.clone(), presence: present, questions };
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let sockets = Sockets::within(&runtime, [auth, acct, dynamic])?;
-    let task = Task { shell: shell.clone(), engine, snapshot, sockets, workers, returned, presence, is_last: false };
+    let (told, from_lines) = mpsc::channel(TOLD_MAX);
+    if let Some(RadSecPort { listener, tls }) = radsec {
+        tokio::spawn(radsec::listen(shell.clone(), listener, tls, told.clone()));
+    }
+    let task = Task {
+        shell: shell.clone(),
+        engine,
+        snapshot,
+        sockets,
+        lines: BTreeMap::new(),
+        lines_shed: 0,
+        workers,
+        returned,
+        presence,
+        is_last: false,
+    };
     let (running, ended) = oneshot::channel::<()>();
     thread::Builder::new().name("radius".into()).spawn(move || {
         let _running = running; // dropped at the end, be it a panic
-        runtime.block_on(task.run(changed, from_elsewhere, asked));
+        let _open = told; // without a listener too, so that the task does not see it close
+        runtime.block_on(task.run(changed, from_elsewhere, from_lines, asked));
     })?;
     shell.run_vital("Wi-Fi", async move { drop(ended.await) });
     Ok(handle)
@@ -217,17 +277,19 @@ impl Sockets {
         Ok(Self { auth: served(auth?)?, acct: served(acct?)?, dynamic: served(dynamic?)?, is_v6 })
     }
 
-    fn of(&self, socket: Socket) -> &UdpSocket {
+    /// None for a connection, which is no socket of ours here.
+    fn of(&self, socket: Socket) -> Option<&UdpSocket> {
         match socket {
-            Socket::Authentication => &self.auth,
-            Socket::Accounting => &self.acct,
-            Socket::DynamicAuthorization => &self.dynamic,
+            Socket::Authentication => Some(&self.auth),
+            Socket::Accounting => Some(&self.acct),
+            Socket::DynamicAuthorization => Some(&self.dynamic),
+            Socket::RadSec(_) => None,
         }
     }
 
     /// A datagram that has arrived, if any.
     fn take(&self, socket: Socket, buffer: &mut [u8]) -> Option<Input> {
-        match self.of(socket).try_recv_from(buffer) {
+        match self.of(socket)?.try_recv_from(buffer) {
             Ok((length, from)) => {
                 let from = SocketAddr::new(from.ip().to_canonical(), from.port());
                 let datagram = buffer.get(..length).unwrap_or_default().to_vec();
@@ -246,7 +308,8 @@ impl Sockets {
             IpAddr::V4(v4) if self.is_v6 => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
             IpAddr::V4(_) | IpAddr::V6(_) => to,
         };
-        if let Err(error) = self.of(socket).send_to(datagram, to).await {
+        let Some(socket) = self.of(socket) else { return };
+        if let Err(error) = socket.send_to(datagram, to).await {
             tracing::warn!(%error, %to, "a RADIUS packet could not be sent");
         }
     }
@@ -259,6 +322,10 @@ struct Task {
     /// The snapshot that the engine knows.
     snapshot: Arc<Snapshot>,
     sockets: Sockets,
+    /// RadSec connections that the engine has not closed.
+    lines: BTreeMap<ConnectionId, Line>,
+    /// Connections for which there was no place, and those that did not take what they were sent.
+    lines_shed: u64,
     workers: Workers,
     returned: mpsc::UnboundedSender<Returned>,
     presence: watch::Sender<Arc<Presence>>,
@@ -272,6 +339,7 @@ impl Task {
         mut self,
         mut changed: broadcast::Receiver<Arc<Snapshot>>,
         mut from_elsewhere: mpsc::UnboundedReceiver<Returned>,
+        mut from_lines: mpsc::Receiver<Told>,
         mut asked: mpsc::Receiver<Question>,
     ) {
         // One octet more than a packet has, so that what is too long is seen as such.
@@ -286,6 +354,7 @@ impl Task {
                 _ = changed.recv() => self.refresh().await,
                 Some(message) = from_elsewhere.recv() => self.take_back(message).await,
                 Some(question) = asked.recv() => self.reply(question).await,
+                Some(told) = from_lines.recv() => self.told(told).await,
                 _ = self.sockets.auth.readable() => self.take_batch(Socket::Authentication, &mut buffer).await,
                 _ = self.sockets.acct.readable() => self.take_batch(Socket::Accounting, &mut buffer).await,
                 _ = self.sockets.dynamic.readable() => self.take_batch(Socket::DynamicAuthorization, &mut buffer).await,
@@ -302,6 +371,31 @@ impl Task {
             self.is_last = next.is_none() && left > 0;
             self.input(input).await;
             self.is_last = false;
+        }
+    }
+
+    async fn told(&mut self, told: Told) {
+        match told {
+            Told::Connected { line, connection, from, certificate } => {
+                self.lines.insert(connection, line);
+                self.input(Input::Connected { connection, from, certificate }).await;
+            }
+            Told::Engine(input) => {
+                if let Input::Gone { connection } = input {
+                    self.lines.remove(&connection);
+                }
+                self.input(input).await;
+            }
+            Told::ConnectionShed => self.lines_shed += 1,
+        }
+    }
+
+    /// To a RadSec connection. One that takes nothing any more is cut.
+    fn send_by(&mut self, connection: ConnectionId, datagram: Vec<u8>) {
+        let Some(line) = self.lines.get(&connection) else { return }; // it is over, and the answer with it
+        if line.try_send(datagram).is_err() {
+            self.lines_shed += 1;
+            self.lines.remove(&connection);
         }
     }
 
@@ -325,7 +419,12 @@ impl Task {
             Question::Counters { reply } => {
                 let mut counters = self.engine.counters().all();
                 counters.push(("logins_under_way", self.engine.logins() as u64));
+                counters.push(("radsec_connections_open", self.lines.len() as u64));
+                counters.push(("radsec_connections_shed", self.lines_shed));
                 let _ = reply.send(counters);
+            }
+            Question::Connections { reply } => {
+                let _ = reply.send(self.engine.connections());
             }
         }
     }
@@ -367,17 +466,35 @@ impl Task {
         }
     }
 
+    /// A device has shown that a VLAN works: asked of the Registrar, whose new snapshot comes back like any other.
+    fn pass_vlan_test(&self, network: NetworkName, vlan: u16) {
+        let registrar = self.shell.registrar.clone();
+        tokio::spawn(async move {
+            let command = Command::PassVlanTest { network, vlan };
+            if let Err(reason) = registrar.submit(Actor::System, command).await {
+                tracing::debug!(%reason, "a test of a VLAN was passed again"); // by a second report of the same device
+            }
+        });
+    }
+
     /// Does what the engine wants, but for the TLS that is left to this thread.
     async fn perform_outputs(&mut self, ours: &mut VecDeque<Work>) {
         while let Some(output) = self.engine.poll_output() {
             match output {
+                Output::Send { socket: Socket::RadSec(connection), to: _, datagram } => self.send_by(connection, datagram),
                 Output::Send { socket, to, datagram } => self.sockets.send(socket, to, &datagram).await,
+                Output::Close { connection } => drop(self.lines.remove(&connection)),
                 Output::Compute { token, conversation, input } => {
-                    let work = Work { token, conversation, input };
+                    let work = Work::Step { token, conversation, input };
                     if self.is_last {
                         ours.push_back(work);
                     } else if !self.workers.give(work) {
                         self.handle(Input::ComputeLost { token });
+                    }
+                }
+                Output::FindKey { token, search } => {
+                    if !self.workers.give(Work::Search { token, search }) {
+                        self.handle(Input::KeySearchLost { token });
                     }
                 }
                 Output::Account { token, rows } => {
@@ -390,6 +507,7 @@ impl Task {
                     });
                 }
                 Output::Record(record) => self.shell.recorder.record(record),
+                Output::VlanPassed { network, vlan } => self.pass_vlan_test(network, vlan),
                 Output::Present(presence) => {
                     self.presence.send_replace(presence);
                 }

@@ -1,4 +1,4 @@
-//! Telling an access point to drop a session: a Disconnect-Request at once (RFC 5176), again until it answers, and what became
+//! Telling an access point to drop a session, or to go on with it on other terms: a Disconnect- or CoA-Request at once (RFC 5176), again until it answers, and what became
 //! of it in sight.
 //!
 //! ```text
@@ -9,13 +9,17 @@
 
 use super::leave::Cause;
 use super::presence::SessionPhase;
+use super::receive::Way;
 use super::{Context, Output, Socket, WifiEngine};
-use policy::{AccessPoint, Outcome, SessionRow};
-use proto::radius::{AttributeType, Authenticator, Code, Packet, ReplyRule, Writer};
+use super::change::changed_terms;
+use super::session::Session;
+use super::terms::{profile_of, with_change};
+use policy::{AccessPoint, Outcome};
+use proto::radius::{AttributeType, Authenticator, Code, Packet, ReplyRule, Writer, radsec};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
-use values::{Mono, SessionId, Wall};
+use values::{Mono, Secret, SessionId, Wall};
 
 /// Times that one Disconnect-Request is sent: at once and after 1, 2, 4, 8 and 16 s, as RFC 5080, 2.2.1 wants it to back off.
 const SENDS_MAX: u8 = 6;
@@ -38,7 +42,7 @@ enum Progress {
         next_at: Mono,
     },
     Asking {
-        key: (SocketAddr, u8),
+        key: (Way, u8),
         authenticator: Authenticator,
         datagram: Vec<u8>,
         sends: u8,
@@ -57,6 +61,7 @@ impl Leaving {
 
     pub(super) fn phase(&self) -> SessionPhase {
         match self.progress {
+            Progress::Waiting { .. } | Progress::Asking { .. } if self.cause.is_change() => SessionPhase::Changing,
             Progress::Waiting { .. } | Progress::Asking { .. } => SessionPhase::Disconnecting,
             Progress::Refused | Progress::Silent => SessionPhase::DisconnectFailed,
         }
@@ -77,12 +82,12 @@ impl Leaving {
 /// Disconnect-Requests that are out.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    sessions: BTreeMap<(SocketAddr, u8), SessionId>,
+    sessions: BTreeMap<(Way, u8), SessionId>,
     last_identifier: u8,
 }
 
 impl Asked {
-    fn take(&mut self, to: SocketAddr, session: SessionId) -> Option<u8> {
+    fn take(&mut self, to: Way, session: SessionId) -> Option<u8> {
         let free = (1..=u8::MAX).map(|step| self.last_identifier.wrapping_add(step));
         let identifier = free.into_iter().find(|&identifier| !self.sessions.contains_key(&(to, identifier)))?;
         self.last_identifier = identifier;
@@ -99,18 +104,23 @@ impl Asked {
 impl WifiEngine {
     /// Sends what is due about a leaving session.
     pub(super) fn press(&mut self, cx: &mut Context<'_>, id: SessionId) {
-        let Some(Leaving { progress, .. }) = self.sessions.get_mut(id).and_then(|session| session.leaving.as_mut())
+        let Some(Leaving { cause, progress }) = self.sessions.get_mut(id).and_then(|session| session.leaving.as_mut())
         else {
             return;
         };
+        let is_change = &cause.is_change();
         match progress {
             Progress::Waiting { .. } => self.ask(cx, id),
             Progress::Asking { key, datagram, sends, next_at, .. } if *sends < SENDS_MAX => {
                 *next_at = cx.now.mono + FIRST_WAIT * (1 << *sends);
                 *sends += 1;
-                self.counters.disconnects_sent += 1;
-                let (to, datagram) = (key.0, datagram.clone());
-                self.outputs.push_back(Output::Send { socket: Socket::DynamicAuthorization, to, datagram });
+                if *is_change {
+                    self.counters.changes_sent += 1;
+                } else {
+                    self.counters.disconnects_sent += 1;
+                }
+                let ((socket, to), datagram) = (key.0, datagram.clone());
+                self.outputs.push_back(Output::Send { socket, to, datagram });
             }
             Progress::Asking { .. } => self.give_up(cx, id, Progress::Silent),
             Progress::Refused | Progress::Silent => {}
@@ -122,9 +132,11 @@ impl WifiEngine {
         let Some(point) = cx.snapshot.site.access_points.get(&session.row().access_point) else {
             return self.give_up(cx, id, Progress::Silent); // no longer in the site file: nobody to ask
         };
-        let to = SocketAddr::new(point.address, point.coa_port);
+        let Some((to, secret)) = self.way_to(point) else {
+            return self.give_up(cx, id, Progress::Silent); // it comes by RadSec and is not connected
+        };
         let progress = match self.asked.take(to, id) {
-            Some(identifier) => match request(cx, point, identifier, session.row()) {
+            Some(identifier) => match request(cx, &secret, identifier, session) {
                 Some(datagram) => {
                     let authenticator = Packet::decode(&datagram).map_or([0; 16], |packet| *packet.authenticator());
                     let key = (to, identifier);
@@ -145,18 +157,40 @@ impl WifiEngine {
         }
     }
 
-    /// A datagram at the port from which Disconnect-Requests leave.
-    pub(super) fn handle_disconnect_answer(&mut self, cx: &mut Context<'_>, from: SocketAddr, datagram: &[u8]) {
+    /// Which way a Disconnect-Request goes, and the secret that signs it: over the access point's own connection, for that is
+    /// how it can be reached through whatever is in between; else over UDP.
+    fn way_to(&self, point: &AccessPoint) -> Option<(Way, Secret<Vec<u8>>)> {
+        let over_udp = || {
+            let udp = point.udp.as_ref()?;
+            let to = SocketAddr::new(udp.address, udp.coa_port);
+            Some(((Socket::DynamicAuthorization, to), udp.secret.clone()))
+        };
+        self.lines.way_to(&point.name).map(|way| (way, Secret::new(radsec::SECRET.to_vec()))).or_else(over_udp)
+    }
+
+    /// A datagram at the port from which Disconnect-Requests leave, or an answer to one by RadSec.
+    pub(super) fn handle_disconnect_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        via: Socket,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) {
         let Ok(packet) = Packet::decode(datagram) else {
             self.counters.malformed += 1;
             return;
         };
-        let Some(&id) = self.asked.sessions.get(&(from, packet.identifier())) else { return };
+        let Some(&id) = self.asked.sessions.get(&((via, from), packet.identifier())) else { return };
         let Some(session) = self.sessions.get(id) else { return };
         let Some(Leaving { progress: Progress::Asking { authenticator, .. }, .. }) = &session.leaving else { return };
         let Some(point) = cx.snapshot.site.access_points.get(&session.row().access_point) else { return };
+        let secret = match (via, &point.udp) {
+            (Socket::RadSec(_), _) => radsec::SECRET,
+            (Socket::Authentication | Socket::Accounting | Socket::DynamicAuthorization, Some(udp)) => udp.secret.expose(),
+            (Socket::Authentication | Socket::Accounting | Socket::DynamicAuthorization, None) => return,
+        };
         let rule = ReplyRule::MessageAuthenticatorOptional;
-        if packet.verify_reply(packet.identifier(), authenticator, point.secret.expose(), rule).is_err() {
+        if packet.verify_reply(packet.identifier(), authenticator, secret, rule).is_err() {
             self.counters.inauthentic += 1;
             return;
         }
@@ -165,6 +199,8 @@ impl WifiEngine {
                 self.confirm(cx, id);
                 self.end(cx, id, "disconnected");
             }
+            Code::CoaAck => self.handle_changed(cx, id),
+            Code::CoaNak => self.handle_change_refused(cx, id, packet.integer(AttributeType::ERROR_CAUSE)),
             Code::DisconnectNak => self.handle_nak(cx, id, packet.integer(AttributeType::ERROR_CAUSE)),
             Code::AccessRequest
             | Code::AccessAccept
@@ -174,15 +210,14 @@ impl WifiEngine {
             | Code::AccessChallenge
             | Code::StatusServer
             | Code::DisconnectRequest
-            | Code::CoaRequest
-            | Code::CoaAck
-            | Code::CoaNak => self.counters.malformed += 1,
+            | Code::CoaRequest => self.counters.malformed += 1,
         }
     }
 
     /// The access point has disconnected a session that had to go: it says so, or reports the end before it does.
     pub(super) fn confirm(&mut self, cx: &mut Context<'_>, id: SessionId) {
-        if self.sessions.get(id).is_some_and(|session| session.leaving.is_some()) {
+        let leaving = self.sessions.get(id).and_then(|session| session.leaving.as_ref());
+        if leaving.is_some_and(|leaving| !leaving.cause.is_change()) {
             self.counters.disconnects_confirmed += 1;
             let sentence = "The access point disconnected the device.";
             self.record_answer(cx, id, Outcome::Noted, "wifi-disconnected", sentence);
@@ -211,6 +246,10 @@ impl WifiEngine {
     }
 
     fn give_up(&mut self, cx: &mut Context<'_>, id: SessionId, progress: Progress) {
+        let leaving = self.sessions.get(id).and_then(|session| session.leaving.as_ref());
+        if leaving.is_some_and(|leaving| leaving.cause.is_change()) {
+            return self.handle_change_unanswered(cx, id);
+        }
         self.counters.disconnects_unanswered += 1;
         self.record_answer(
             cx,
@@ -257,17 +296,19 @@ impl WifiEngine {
         self.sessions.get(id)?.leaving.as_ref()?.next_at()
     }
 
-    fn record_answer(&mut self, cx: &mut Context<'_>, id: SessionId, outcome: Outcome, code: &str, sentence: &str) {
+    pub(super) fn record_answer(&mut self, cx: &mut Context<'_>, id: SessionId, outcome: Outcome, code: &str, sentence: &str) {
         let Some(session) = self.sessions.get(id) else { return };
         let record = super::about(cx, session.row(), outcome, code, sentence.to_owned());
         self.outputs.push_back(Output::Record(record));
     }
 }
 
-/// A Disconnect-Request that names the session in every way we know (RFC 5176, 3). Event-Timestamp only when the time is
+/// A Disconnect-Request, or a CoA-Request with the new terms, that names the session in every way we know (RFC 5176, 3). Event-Timestamp only when the time is
 /// known: an access point drops a request that it takes for an old one.
-fn request(cx: &Context<'_>, point: &AccessPoint, identifier: u8, row: &SessionRow) -> Option<Vec<u8>> {
-    let mut writer = Writer::request(Code::DisconnectRequest, identifier, [0; 16]);
+fn request(cx: &Context<'_>, secret: &Secret<Vec<u8>>, identifier: u8, session: &Session) -> Option<Vec<u8>> {
+    let row = session.row();
+    let code = if changed_terms(session).is_some() { Code::CoaRequest } else { Code::DisconnectRequest };
+    let mut writer = Writer::request(code, identifier, [0; 16]);
     match cx.now.wall {
         Wall::Trusted(at) => {
             writer = writer.integer(AttributeType::EVENT_TIMESTAMP, u32::try_from(at.seconds()).ok()?);
@@ -285,5 +326,8 @@ fn request(cx: &Context<'_>, point: &AccessPoint, identifier: u8, row: &SessionR
     if !row.username.0.is_empty() {
         writer = writer.text(AttributeType::USER_NAME, &row.username.0);
     }
-    writer.finish(point.secret.expose()).ok()
+    if let Some(terms) = changed_terms(session) {
+        writer = with_change(cx, writer, profile_of(cx, &row.access_point), terms);
+    }
+    writer.finish(secret.expose()).ok()
 }

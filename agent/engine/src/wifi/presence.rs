@@ -15,6 +15,8 @@ pub enum SessionPhase {
     /// Let in, but the access point sends no accounting: it may be here.
     Unreported,
     Open,
+    /// The access point was told other terms for it.
+    Changing,
     /// The access point was asked to disconnect it.
     Disconnecting,
     /// The access point refused to disconnect it or did not answer; its Session-Timeout ends it.
@@ -28,6 +30,7 @@ impl SessionPhase {
             Self::Admitted => "admitted",
             Self::Unreported => "unreported",
             Self::Open => "open",
+            Self::Changing => "changing",
             Self::Disconnecting => "disconnecting",
             Self::DisconnectFailed => "disconnect-failed",
         }
@@ -37,7 +40,7 @@ impl SessionPhase {
     #[must_use]
     pub const fn takes_a_place(self) -> bool {
         match self {
-            Self::Admitted | Self::Open | Self::Disconnecting | Self::DisconnectFailed => true,
+            Self::Admitted | Self::Open | Self::Changing | Self::Disconnecting | Self::DisconnectFailed => true,
             Self::Unreported => false,
         }
     }

@@ -24,6 +24,10 @@ use values::{AccessPointName, Secret};
 /// and the oldest makes room.
 const CONNECTIONS_PER_ACCESS_POINT_MAX: usize = 4;
 
+/// How long before its end an operator is told of a certificate.
+const WARN_DAYS: i64 = 60;
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// Why somebody at the RadSec port was not let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandshakeFault {
@@ -103,10 +107,6 @@ impl Lines {
         self.open.remove(&connection);
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.open.len()
-    }
-
     /// The newest connection of an access point: an older one may be dead without anybody knowing.
     pub(super) fn way_to(&self, access_point: &AccessPointName) -> Option<Way> {
         let newest = self.of(access_point).last();
@@ -120,10 +120,14 @@ impl Lines {
 }
 
 impl WifiEngine {
-    /// Connections of access points that are open.
+    /// How many connections each access point has.
     #[must_use]
-    pub fn connections(&self) -> usize {
-        self.lines.len()
+    pub fn connections(&self) -> BTreeMap<AccessPointName, usize> {
+        let mut connections = BTreeMap::new();
+        for line in self.lines.open.values() {
+            *connections.entry(line.access_point.clone()).or_insert(0) += 1;
+        }
+        connections
     }
 
     pub(super) fn handle_connected(
@@ -136,12 +140,25 @@ impl WifiEngine {
         match recognise(cx.snapshot, &certificate, from.ip(), cx.now) {
             Ok(access_point) => {
                 self.counters.radsec_connections += 1;
+                self.warn_of_certificate_end(cx, &access_point);
                 let before: Vec<ConnectionId> = self.lines.of(&access_point).map(|(id, _)| id).collect();
                 let too_many = before.len().saturating_sub(CONNECTIONS_PER_ACCESS_POINT_MAX - 1);
                 before.into_iter().take(too_many).for_each(|oldest| self.close(oldest));
                 self.lines.open.insert(connection, Line { access_point, certificate, from });
             }
             Err(reason) => self.turn_away(cx, connection, from.ip(), &reason),
+        }
+    }
+
+    /// A certificate near its end takes somebody who installs another.
+    fn warn_of_certificate_end(&mut self, cx: &mut Context<'_>, access_point: &AccessPointName) {
+        let Some(issued) = cx.snapshot.access_point_certificates.get(access_point) else { return };
+        let days = (issued.expires_at.0 - cx.now.stamp().0).div_euclid(DAY_MS);
+        if days < WARN_DAYS {
+            let sentence = format!(
+                "The RadSec certificate of the access point ends in {days} days; issue a new one with `doorpost accesspoint certificate {access_point}` and install it there."
+            );
+            self.warn(cx, "radsec-certificate-ends", access_point.as_str(), &sentence);
         }
     }
 

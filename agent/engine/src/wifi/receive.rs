@@ -3,7 +3,7 @@
 
 use super::duplicate::{Client, Duplicates, Key, Seen};
 use super::{Context, Output, Socket, WifiEngine, record};
-use policy::{MessageAuthenticatorRule, Outcome};
+use policy::{AccessPoint, MessageAuthenticatorRule, Outcome, Snapshot};
 use proto::radius::access::AccessRequest;
 use proto::radius::accounting::AccountingRequest;
 use proto::radius::{AttributeType, Authenticator, Code, Inauthentic, Packet, Writer};
@@ -73,7 +73,11 @@ impl WifiEngine {
         match packet.code() {
             Code::AccessRequest => {
                 self.counters.access_requests += 1;
-                self.handle_access_request(cx, question, &AccessRequest::of(packet));
+                let request = AccessRequest::of(packet);
+                match request.eap.clone() {
+                    Some(eap) => self.handle_access_request(cx, question, &request, eap),
+                    None => self.handle_without_eap(cx, question, packet),
+                }
             }
             Code::StatusServer => {
                 self.counters.status_servers += 1;
@@ -295,6 +299,24 @@ impl WifiEngine {
     /// Leaves a request without an answer: when it comes again, it is new.
     pub(super) fn give_up_on(&mut self, socket: Socket, question: &Question) {
         self.seen(socket).forget(&question.key(), question.authenticator());
+    }
+
+    /// Warns of access points that the site file excuses from Message-Authenticator and did not before; at the start, of all.
+    pub(super) fn warn_of_excused(&mut self, cx: &mut Context<'_>, old: Option<&Snapshot>) {
+        let new = Arc::clone(&cx.snapshot.site);
+        if old.is_some_and(|old| Arc::ptr_eq(&old.site, &new)) {
+            return;
+        }
+        let is_excused = |point: &AccessPoint| point.message_authenticator == MessageAuthenticatorRule::Optional;
+        let was_excused = |point: &AccessPoint| {
+            old.and_then(|old| old.site.access_points.get(&point.name)).is_some_and(|known| is_excused(known))
+        };
+        for point in new.access_points.values().filter(|point| is_excused(point) && !was_excused(point)) {
+            let sentence = "The site file excuses the access point from Message-Authenticator, so anybody on its network can forge its requests (CVE-2024-3596); update its firmware and take the exception out.";
+            let warning =
+                record(cx, Outcome::Warning, "wifi-message-authenticator-optional", sentence.to_owned()).place(&point.name);
+            self.record(warning);
+        }
     }
 
     /// Records a warning that the network can cause at will.

@@ -25,6 +25,19 @@ impl Admission {
             ends_at: self.ends_at,
         }
     }
+
+    /// Where it is, as people read it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match (self.vlan, self.vlan_withheld) {
+            (Some(vlan), _) => format!("network `{}`, VLAN {vlan}", self.network),
+            (None, Some(vlan)) => format!(
+                "network `{0}` without its VLAN {vlan}, which no device has passed the test of yet (doorpost wifi test {0})",
+                self.network
+            ),
+            (None, None) => format!("network `{}`", self.network),
+        }
+    }
 }
 
 /// What has to happen to a session that may stay.

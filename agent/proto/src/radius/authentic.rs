@@ -18,6 +18,8 @@ pub enum Inauthentic {
     Malformed,
     /// The sum does not match: another secret, or a forgery.
     Wrong,
+    /// No Message-Authenticator from an access point that is excused from it, but Proxy-State.
+    ProxyState,
     /// A reply to another question.
     OtherIdentifier,
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Inauthentic {
             Self::Missing => "no Message-Authenticator",
             Self::Malformed => "a malformed or repeated Message-Authenticator",
             Self::Wrong => "a wrong authenticator",
+            Self::ProxyState => "Proxy-State without a Message-Authenticator",
             Self::OtherIdentifier => "another identifier",
         })
     }
@@ -55,6 +58,20 @@ impl Packet<'_> {
     /// Why it is not believed.
     pub fn verify_access_request(&self, secret: &[u8]) -> Result<(), Inauthentic> {
         self.verify_message_authenticator(secret, self.authenticator(), true)
+    }
+
+    /// Believes an Access-Request of an access point that is excused from sending Message-Authenticator; whether it sent one all the
+    /// same. What RFC 3579, 3.1 and CVE-2024-3596 leave of the excuse: none with EAP-Message, and none with Proxy-State, in which
+    /// an attacker hides what makes our answer collide with one of his own.
+    ///
+    /// # Errors
+    /// Why it is not believed.
+    pub fn verify_excused_access_request(&self, secret: &[u8]) -> Result<bool, Inauthentic> {
+        let has = |kind| self.first(kind).is_some();
+        if has(AttributeType::MESSAGE_AUTHENTICATOR) || has(AttributeType::EAP_MESSAGE) {
+            return self.verify_access_request(secret).map(|()| true);
+        }
+        if has(AttributeType::PROXY_STATE) { Err(Inauthentic::ProxyState) } else { Ok(false) }
     }
 
     /// Believes an Accounting-Request, Disconnect-Request or CoA-Request by its Request Authenticator, and by its

@@ -111,7 +111,11 @@ mod tests {
             wrong[2..4].copy_from_slice(&said.to_be_bytes());
             let stream = [packet(20, 1), wrong, packet(20, 3)].concat();
             for piece in [1, 20, stream.len()] {
-                assert_eq!(cut(&stream, piece), (vec![packet(20, 1)], Err(InvalidLength(said)), true), "{said}, {piece}");
+                assert_eq!(
+                    cut(&stream, piece),
+                    (vec![packet(20, 1)], Err(InvalidLength(said)), true),
+                    "{said}, {piece}"
+                );
             }
         }
     }

@@ -131,7 +131,7 @@ fn an_accept_carries_the_vlan_and_keys_that_only_the_secret_opens() {
     assert_eq!(accept.first(AttributeType::TUNNEL_MEDIUM_TYPE), Some(&[0, 0, 0, 6][..]));
     assert_eq!(accept.text(AttributeType::TUNNEL_PRIVATE_GROUP_ID), Some("11"));
     let content = |kind: KeyKind| accept.vendor(VENDOR_MICROSOFT, kind.vendor_type()).next().unwrap();
-    let open = |kind, secret| open_mppe_key(content(kind), &[5; 16], secret).map(|key| key.expose().clone());
+    let open = |kind, secret| open_salted(content(kind), &[5; 16], secret).map(|key| key.expose().clone());
     assert_eq!(open(KeyKind::Recv, SECRET), Some(recv.to_vec()));
     assert_eq!(open(KeyKind::Send, SECRET), Some(send.to_vec()));
     assert_ne!(open(KeyKind::Send, b"other"), Some(send.to_vec()));
@@ -303,6 +303,6 @@ fn read_everything(bytes: &[u8]) {
     let _ = (packet.verify_access_request(SECRET), packet.verify_signed_request(SECRET));
     let _ = packet.verify_reply(1, &[0; 16], SECRET, ReplyRule::MessageAuthenticatorRequired);
     for content in packet.vendor(VENDOR_MICROSOFT, 16) {
-        let _ = open_mppe_key(content, &[0; 16], SECRET);
+        let _ = open_salted(content, &[0; 16], SECRET);
     }
 }

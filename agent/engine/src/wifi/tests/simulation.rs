@@ -176,7 +176,8 @@ impl Simulation {
                     let delay = self.roll(50);
                     self.at(delay, Event::Accounted { token, ok });
                 }
-                Output::Record(_) => {}
+                Output::Record(_) | Output::VlanPassed { .. } | Output::FindKey { .. } => {}
+                Output::Close { .. } => panic!("no connection"),
                 Output::Present(presence) => self.world.presence = presence,
             }
         }
@@ -234,7 +235,7 @@ impl Simulation {
                 let datagram = reply.finish(SECRET).expect("it fits");
                 self.send(|| Event::ToEngine { socket, from: COA, datagram: datagram.clone() });
             }
-            Socket::Accounting => {}
+            Socket::Accounting | Socket::RadSec(_) => {}
         }
     }
 

@@ -41,6 +41,7 @@ fn site() -> SiteModel {
     SiteModel {
         generation: 1,
         ssids: vec![ssid("Harbour", SsidSecurity::Enterprise), ssid("Things", SsidSecurity::Passphrase)],
+        eap_methods: crate::EapMethod::ALL.to_vec(),
         site: Site {
             name: "Harbour Works".into(),
             realm: "harbour.example".into(),
