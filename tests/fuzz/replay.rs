@@ -50,6 +50,26 @@ fn every_seed_passes_cut_short_and_bent() {
     }
 }
 
+/// Seeds that are a whole login must stay one, or they lead the fuzzer nowhere.
+#[test]
+fn the_seeds_of_inner_methods_end_as_their_names_say() {
+    use fuzz::eap_inner::{End, follow};
+    use proto::eap::MethodKind::{Peap, Ttls};
+    let named = |name: &str| {
+        let seed = corpus("eap_inner").into_iter().find(|(path, _)| path.file_name().is_some_and(|file| file == name));
+        seed.unwrap_or_else(|| panic!("tests/fuzz/corpus/eap_inner/{name} is missing")).1
+    };
+    for (kind, name) in [(Ttls, "pap"), (Ttls, "mschapv2"), (Ttls, "eap_mschapv2"), (Peap, "peap")] {
+        assert_eq!(follow(kind, &named(name)[1..], true), End::Accepted, "{name}");
+        assert_eq!(follow(kind, &named(name)[1..], false), End::Refused, "{name}, denied");
+    }
+    for (kind, name) in
+        [(Ttls, "pap_wrong"), (Ttls, "mschapv2_wrong"), (Ttls, "eap_mschapv2_wrong"), (Peap, "peap_wrong")]
+    {
+        assert_eq!(follow(kind, &named(name)[1..], true), End::Refused, "{name}");
+    }
+}
+
 #[test]
 fn every_target_is_wired() {
     let manifest = std::fs::read_to_string(folder().join("Cargo.toml")).expect("the manifest of the fuzz workspace");
