@@ -2,20 +2,47 @@
 
 use proptest::prelude::*;
 use proto::eap::{
-    EapConversation, EapDiscard, EapFailure, EapInput, EapStep, Fault, Message, MethodKind, Packet, ROUNDS_MAX,
-    TlsData, TlsVersion, eap_type,
+    EapConversation, EapDiscard, EapFailure, EapInput, EapStep, Fault, InnerMethod, Message, MethodKind, Packet,
+    ROUNDS_MAX, Shown, TlsData, TlsVersion, eap_type,
 };
 use rustls::AlertDescription;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use support::eap_peer::{EapPeer, PeerError, PeerSettings, PeerStep, TlsOffer, Trust};
-use support::eap_server::{SERVER_NAME, Users, pki, settings, settings_with};
+use support::eap_server::{DeviceCa, DeviceIdentity, SERVER_NAME, Users, pki, settings_with};
 
 const METHODS: [MethodKind; 2] = [MethodKind::Ttls, MethodKind::Peap];
+/// Every way to log in: a method and, where there is a choice, what is inside.
+const WAYS: [(MethodKind, Option<InnerMethod>); 5] = [
+    (MethodKind::Tls, None),
+    (MethodKind::Peap, Some(InnerMethod::MsChapV2)),
+    (MethodKind::Ttls, Some(InnerMethod::Pap)),
+    (MethodKind::Ttls, Some(InnerMethod::MsChapV2)),
+    (MethodKind::Ttls, Some(InnerMethod::EapMsChapV2)),
+];
 const VERSIONS: [(TlsOffer, TlsVersion); 2] =
     [(TlsOffer::Tls12, TlsVersion::Tls12), (TlsOffer::Tls13, TlsVersion::Tls13)];
 
+/// The certificates of mara's device, of suspended olga's, and of one that the box has forgotten.
+fn certificates() -> &'static [DeviceIdentity; 3] {
+    static CERTIFICATES: OnceLock<[DeviceIdentity; 3]> = OnceLock::new();
+    CERTIFICATES.get_or_init(|| ["mara", "olga", "nono"].map(|name| issued(pki().device_ca.issue(name))))
+}
+
+fn issued(identity: Result<DeviceIdentity, impl std::fmt::Debug>) -> DeviceIdentity {
+    identity.expect("rcgen makes certificates of fixed contents")
+}
+
 fn users() -> Users {
-    Users::of(&[("mara", "correct horse"), ("olga", "correct horse")]).suspend("olga")
+    let [mara, olga, _] = certificates();
+    Users::of(&[("mara", "correct horse"), ("olga", "correct horse")])
+        .with_certificate("mara", mara)
+        .with_certificate("olga", olga)
+        .suspend("olga")
+}
+
+/// Settings on the test certificate; every method, TTLS first.
+fn settings(fragment_max_bytes: usize) -> Arc<proto::eap::EapSettings> {
+    settings_with(vec![MethodKind::Ttls, MethodKind::Peap, MethodKind::Tls], fragment_max_bytes)
 }
 
 fn conversation(fragment_max_bytes: usize) -> EapConversation {
@@ -24,6 +51,12 @@ fn conversation(fragment_max_bytes: usize) -> EapConversation {
 
 fn device(method: MethodKind, tls: TlsOffer, username: &str, password: &str) -> PeerSettings {
     PeerSettings { tls, ..PeerSettings::new(method, username, password) }
+}
+
+/// Mara's device, set up for one way to log in.
+fn mara((method, inner): (MethodKind, Option<InnerMethod>), tls: TlsOffer) -> PeerSettings {
+    let (inner, identity) = (inner.unwrap_or(InnerMethod::Pap), Some(certificates()[0].clone()));
+    PeerSettings { inner, identity, ..device(method, tls, "mara", "correct horse") }
 }
 
 /// How a login went, seen from both ends.
@@ -75,8 +108,9 @@ fn untouched(_: usize, _: &mut Vec<u8>) {}
 
 fn assert_success(run: &Run, method: MethodKind, version: TlsVersion, case: &str) {
     match (&run.end, &run.device) {
-        (EapStep::Success { keys, method: done, username, .. }, Some(Ok(PeerStep::Success { msk, .. }))) => {
-            assert_eq!((done.outer, done.tls_version, username.as_str()), (method, version, "mara"), "{case}");
+        (EapStep::Success { keys, method: done, shown, .. }, Some(Ok(PeerStep::Success { msk, .. }))) => {
+            let name = users().name_of(shown);
+            assert_eq!((done.outer, done.tls_version, name.as_deref()), (method, version, Some("mara")), "{case}");
             assert_eq!((keys.recv_key.expose()[..]), msk[..32], "{case}");
             assert_eq!((keys.send_key.expose()[..]), msk[32..], "{case}");
         }
@@ -87,20 +121,38 @@ fn assert_success(run: &Run, method: MethodKind, version: TlsVersion, case: &str
 #[test]
 fn logins_succeed_at_every_fragment_size_with_the_same_keys_on_both_sides() {
     for size in (100..=1_400).step_by(93).chain([101, 105, 1_400]) {
-        for method in METHODS {
+        for way in WAYS {
             for (tls, version) in VERSIONS {
                 for length_on_all_fragments in [false, true] {
-                    let mut settings = device(method, tls, "mara", "correct horse");
-                    settings.fragment_max_bytes = size.max(110);
+                    let mut settings = mara(way, tls);
+                    settings.fragment_max_bytes = if length_on_all_fragments { size.max(104) } else { size };
                     settings.length_on_all_fragments = length_on_all_fragments;
                     let mut peer = EapPeer::new(settings).expect("settings");
                     let run = run(&mut conversation(size), &mut peer, untouched);
-                    assert_success(&run, method, version, &format!("{method:?} {version:?} in {size} bytes"));
+                    assert_success(&run, way.0, version, &format!("{way:?} {version:?} in {size} bytes"));
                     assert!(run.requests.iter().all(|request| request.len() <= size));
+                    match &run.end {
+                        EapStep::Success { method, .. } => assert_eq!(method.inner, way.1),
+                        other => panic!("{other:?}"),
+                    }
                 }
             }
         }
     }
+}
+
+/// Room for a server certificate of twice the size of ours, which an operator may bring one day, at the smallest fragments.
+#[test]
+fn the_longest_login_of_all_leaves_room_within_the_rounds() {
+    let mut longest = 0;
+    for way in WAYS {
+        for (tls, _) in VERSIONS {
+            let settings = PeerSettings { fragment_max_bytes: 100, ..mara(way, tls) };
+            let mut peer = EapPeer::new(settings).expect("settings");
+            longest = longest.max(run(&mut conversation(100), &mut peer, untouched).requests.len());
+        }
+    }
+    assert!(longest + 8 <= usize::from(ROUNDS_MAX), "{longest} rounds of {ROUNDS_MAX}");
 }
 
 #[test]
@@ -144,6 +196,135 @@ fn a_wrong_key_and_an_unknown_name_look_alike() {
     }
 }
 
+/// The outer identity is a name that anybody can write; what is shown inside decides.
+#[test]
+fn a_certificate_that_nobody_has_and_a_suspended_members_are_denied_whatever_the_device_calls_itself() {
+    let [_, olga, nono] = certificates();
+    for identity in [olga, nono] {
+        for (tls, version) in VERSIONS {
+            let settings = PeerSettings {
+                identity: Some(identity.clone()),
+                outer_identity: "mara".into(),
+                ..mara((MethodKind::Tls, None), tls)
+            };
+            let run = run(&mut conversation(1_000), &mut EapPeer::new(settings).expect("settings"), untouched);
+            assert_eq!(run.failure(), &EapFailure::Denied, "{version:?}");
+            assert!(matches!(run.device, Some(Ok(PeerStep::Failure))));
+        }
+    }
+}
+
+#[test]
+fn certificates_of_others_and_for_others_are_refused_in_the_handshake() {
+    let stranger = DeviceCa::new("Harbour test device CA").expect("rcgen makes certificates of fixed contents");
+    let cases = [
+        (None, "eap-certificate-missing"),
+        (Some(issued(stranger.issue("mara"))), "eap-certificate-untrusted"),
+        (Some(issued(pki().device_ca.issue_for_a_server("mara"))), "eap-certificate-untrusted"),
+    ];
+    for (identity, code) in cases {
+        for (tls, version) in VERSIONS {
+            let settings = PeerSettings { identity: identity.clone(), ..mara((MethodKind::Tls, None), tls) };
+            let mut peer = EapPeer::new(settings).expect("settings");
+            let run = run(&mut conversation(1_000), &mut peer, untouched);
+            assert_eq!(run.failure().code(), code, "{version:?}: {}", run.failure().sentence());
+            assert!(peer.tls_error().is_some(), "the alert came before the failure: {version:?} {code}");
+        }
+    }
+}
+
+/// What a certificate's dates are worth is policy's to say: TLS would tell a nameless device of it and nobody else.
+#[test]
+fn the_dates_of_a_certificate_are_left_to_policy() {
+    let ca = &pki().device_ca;
+    for identity in [issued(ca.issue_expired("mara")), issued(ca.issue_of_the_future("mara"))] {
+        for (tls, version) in VERSIONS {
+            let fingerprint = identity.fingerprint();
+            let settings = PeerSettings { identity: Some(identity.clone()), ..mara((MethodKind::Tls, None), tls) };
+            let mut peer = EapPeer::new(settings).expect("settings");
+            let mut server = conversation(1_000);
+            let mut packet = peer.identity(1);
+            let shown = loop {
+                match server.handle(EapInput::Response(packet.clone())) {
+                    EapStep::Request(request) => match peer.handle(&request) {
+                        Ok(PeerStep::Response(next)) => packet = next,
+                        other => panic!("{version:?}: {other:?}"),
+                    },
+                    EapStep::Proven { shown, correct: true, .. } => break shown,
+                    other => panic!("{version:?}: {other:?}"),
+                }
+            };
+            assert_eq!(shown, Shown::Certificate { fingerprint });
+            let step = server.handle(EapInput::Verdict { allow: false });
+            assert!(matches!(step, EapStep::Failure { why: EapFailure::Denied, .. }), "{version:?}: {step:?}");
+        }
+    }
+}
+
+/// The handshake messages of a flight of TLS 1.2, by their types.
+fn handshake_types(mut records: &[u8]) -> Vec<u8> {
+    let mut handshake = Vec::new();
+    while let [22, _, _, high, low, rest @ ..] = records {
+        let (record, rest) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        handshake.extend_from_slice(record);
+        records = rest;
+    }
+    let (mut types, mut left) = (Vec::new(), &handshake[..]);
+    while let [kind, l0, l1, l2, rest @ ..] = left {
+        types.push(*kind);
+        left = &rest[u32::from_be_bytes([0, *l0, *l1, *l2]) as usize..];
+    }
+    types
+}
+
+/// PEAP and TTLS ask no device for a certificate, or phones would show a dialogue for it.
+#[test]
+fn only_eap_tls_asks_for_a_certificate() {
+    const CERTIFICATE_REQUEST: u8 = 13;
+    for (method, asks) in [(MethodKind::Tls, true), (MethodKind::Peap, false), (MethodKind::Ttls, false)] {
+        let mut peer = EapPeer::new(mara((method, Some(InnerMethod::Pap)), TlsOffer::Tls12)).expect("settings");
+        let run = run(&mut conversation(3_000), &mut peer, untouched);
+        assert_success(&run, method, TlsVersion::Tls12, "with a certificate at hand");
+        let flight =
+            run.requests.iter().map(|request| handshake_types(&tls_of(request))).find(|types| !types.is_empty());
+        let flight = flight.expect("the server's flight");
+        assert_eq!((flight[0], flight.contains(&CERTIFICATE_REQUEST)), (2, asks), "{method:?}: {flight:?}");
+    }
+}
+
+#[test]
+fn a_device_that_wants_what_the_operator_left_out_is_told_so() {
+    for (method, others) in [
+        (MethodKind::Tls, vec![MethodKind::Peap, MethodKind::Ttls]),
+        (MethodKind::Peap, vec![MethodKind::Ttls, MethodKind::Tls]),
+        (MethodKind::Ttls, vec![MethodKind::Tls]),
+    ] {
+        let mut server = EapConversation::new(settings_with(others, 1_000), None, [7; 32]);
+        let settings = mara((method, Some(InnerMethod::Pap)), TlsOffer::Both);
+        let run = run(&mut server, &mut EapPeer::new(settings).expect("settings"), untouched);
+        assert_eq!(run.failure().code(), "eap-no-common-method");
+        assert!(run.failure().sentence().contains(method.name()), "{}", run.failure().sentence());
+    }
+}
+
+#[test]
+fn a_wrong_key_is_refused_by_every_inner_method() {
+    for way in &WAYS[1..] {
+        for (tls, version) in VERSIONS {
+            for (name, password, why) in [
+                ("mara", "wrong", EapFailure::WrongKey),
+                ("nobody", "correct horse", EapFailure::WrongKey),
+                ("olga", "correct horse", EapFailure::Denied),
+            ] {
+                let settings = PeerSettings { username: name.into(), password: password.into(), ..mara(*way, tls) };
+                let run = run(&mut conversation(1_000), &mut EapPeer::new(settings).expect("settings"), untouched);
+                assert_eq!(run.failure(), &why, "{way:?} {version:?} {name}");
+                assert!(matches!(run.device, Some(Ok(PeerStep::Failure))));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_suspended_member_is_denied_with_the_right_key_and_not_told_apart_with_a_wrong_one() {
     for method in METHODS {
@@ -158,16 +339,18 @@ fn a_suspended_member_is_denied_with_the_right_key_and_not_told_apart_with_a_wro
 #[test]
 fn a_nak_gets_the_other_method_and_one_without_ours_gets_a_reason() {
     for (methods, wanted) in [
-        ([MethodKind::Ttls, MethodKind::Peap], MethodKind::Peap),
-        ([MethodKind::Peap, MethodKind::Ttls], MethodKind::Ttls),
+        (MethodKind::ALL, MethodKind::Peap),
+        (MethodKind::ALL, MethodKind::Ttls),
+        ([MethodKind::Peap, MethodKind::Ttls, MethodKind::Tls], MethodKind::Tls),
     ] {
         let mut server = EapConversation::new(settings_with(methods.to_vec(), 1_000), None, [7; 32]);
-        let mut peer = EapPeer::new(device(wanted, TlsOffer::Tls12, "mara", "correct horse")).expect("settings");
+        let settings = mara((wanted, Some(InnerMethod::Pap)), TlsOffer::Tls12);
+        let mut peer = EapPeer::new(settings).expect("settings");
         let run = run(&mut server, &mut peer, untouched);
         assert_success(&run, wanted, TlsVersion::Tls12, "nak");
         assert_eq!(server.outer_identity(), Some("anonymous"));
     }
-    for wanted in [vec![], vec![0], vec![13, 4], vec![eap_type::TTLS]] {
+    for wanted in [vec![], vec![0], vec![43, 4], vec![eap_type::TTLS]] {
         let mut server = conversation(1_000);
         server.handle(EapInput::Response(response(1, eap_type::IDENTITY, b"x")));
         match server.handle(EapInput::Response(response(2, eap_type::NAK, &wanted))) {
@@ -374,12 +557,13 @@ fn a_device_that_distrusts_the_certificate_is_reported_with_its_alert() {
     }
 }
 
+/// A ticket that the device carries could not be taken back. What may be resumed is in eap_resumption.rs.
 #[test]
-fn no_session_is_resumed_and_no_ticket_sent() {
+fn no_ticket_holds_a_session_by_itself() {
     let settings = settings(1_000);
-    assert_eq!(settings.tls.send_tls13_tickets, 0);
-    assert!(!settings.tls.session_storage.can_cache());
-    assert!(!settings.tls.ticketer.enabled());
+    for config in [&settings.tls.tunnel, &settings.tls.mutual] {
+        assert!(!config.ticketer.enabled());
+    }
 }
 
 #[test]
@@ -424,14 +608,17 @@ proptest! {
         at in 0..400_usize,
         change in 0..4_u8,
         value: u8,
-        peap: bool,
+        way in 0..WAYS.len(),
         tls13: bool,
         right: bool,
     ) {
-        let method = if peap { MethodKind::Peap } else { MethodKind::Ttls };
         let tls = if tls13 { TlsOffer::Tls13 } else { TlsOffer::Tls12 };
-        let password = if right { "correct horse" } else { "wrong" };
-        let mut peer = EapPeer::new(device(method, tls, "mara", password)).expect("settings");
+        let mut settings = mara(WAYS[way], tls);
+        if !right {
+            settings.password = "wrong".into();
+            settings.identity = Some(certificates()[2].clone());
+        }
+        let mut peer = EapPeer::new(settings).expect("settings");
         let run = run(&mut conversation(600), &mut peer, |now, packet| {
             if now == round && !packet.is_empty() {
                 let at = at % packet.len();
@@ -455,7 +642,7 @@ proptest! {
         let mut server = EapConversation::new(Arc::clone(&settings), None, [7; 32]);
         let mut identifier = 0;
         for (kind, data) in script {
-            let kind = [eap_type::IDENTITY, eap_type::NAK, eap_type::TTLS, eap_type::PEAP, eap_type::TTLS, 99][usize::from(kind)];
+            let kind = [eap_type::IDENTITY, eap_type::NAK, eap_type::TTLS, eap_type::PEAP, eap_type::TLS, 99][usize::from(kind)];
             match server.handle(EapInput::Response(response(identifier, kind, &data))) {
                 EapStep::Request(request) => identifier = request[1],
                 EapStep::Failure { .. } => break,

@@ -13,8 +13,9 @@ use super::{EapInput, EapSettings, EapStep, Shown, certificate};
 use std::sync::Arc;
 use values::Secret;
 
-/// Most Requests in one conversation (hostapd allows as many without progress). A login needs about 10, with fragments of
-/// 100 bytes about 35; a peer that sends 64 KiB in pieces gets no further than this.
+/// Most Requests in one conversation (hostapd allows as many without progress). A login needs about 10; with fragments
+/// of 100 bytes and certificates on both sides 24, and a chain of RSA certificates would still fit. A peer that sends 64 KiB in
+/// pieces gets no further than this.
 pub const ROUNDS_MAX: u8 = 50;
 /// EAPOL's header, which shares the Framed-MTU with the EAP packet (RFC 3580 3.10).
 const EAPOL_HEADER_BYTES: usize = 4;
