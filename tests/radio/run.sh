@@ -12,6 +12,7 @@ STEPS=(
   "the box runs beside six radios"
   "PEAP/MSCHAPv2"
   "TTLS/PAP"
+  "EAP-TLS by a device certificate over TLSv1.3"
   "no station reaches the host of another VLAN"
   "the box's end by SIGKILL and its start again drop nobody"
   "a new login after the restart"

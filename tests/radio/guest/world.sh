@@ -65,6 +65,7 @@ join() {
 }
 station() { local name=$1; shift; wpa_cli -p "/run/$name" -i "$(wlan "$name")" "$@"; }
 status() { station "$1" status | sed -n "s/^$2=//p"; }
+tls() { echo "$(status "$1" eap_tls_version), $(status "$1" 'EAP TLS cipher')"; }
 is_completed() { [ "$(status "$1" wpa_state)" = COMPLETED ]; }
 # said NAME PATTERN: whether its wpa_supplicant said so after the last `mark`.
 mark() { eval "mark_$1=$(($(wc -l < "/tmp/$1.log") + 1))"; }
