@@ -7,7 +7,7 @@
 use crate::eap_peer::{EapPeer, PeerError, PeerSettings, PeerStep, TlsOffer, Trust};
 use proto::eap::MethodKind;
 use proto::radius::{
-    AttributeType, Authenticator, Code, KeyKind, Packet, ReplyRule, VENDOR_MICROSOFT, Writer, open_mppe_key,
+    AttributeType, Authenticator, Code, KeyKind, Packet, ReplyRule, VENDOR_MICROSOFT, Writer, open_salted,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -32,6 +32,7 @@ const DISCONNECTS_KEPT: usize = 256;
 /// Error-Cause of RFC 5176 3.5.
 const SESSION_CONTEXT_NOT_FOUND: u32 = 503;
 const ADMINISTRATIVELY_PROHIBITED: u32 = 501;
+const UNSUPPORTED_ATTRIBUTE: u32 = 401;
 /// Acct-Terminate-Cause of RFC 2866 5.10.
 pub const USER_REQUEST: u32 = 1;
 pub const ADMIN_RESET: u32 = 6;
@@ -72,7 +73,8 @@ impl Login {
         }
     }
 
-    fn peer(&self) -> Result<EapPeer, PeerError> {
+    /// The device itself, before its first login.
+    pub fn peer(&self) -> Result<EapPeer, PeerError> {
         EapPeer::new(PeerSettings {
             outer_identity: self.outer_identity.clone(),
             trust: self.trust.clone(),
@@ -95,6 +97,8 @@ pub struct Accepted {
     /// Every attribute of the Access-Accept, in its order: type and value.
     pub attributes: Vec<(u8, Vec<u8>)>,
     pub tls13: bool,
+    /// By the session of an earlier login.
+    pub resumed: bool,
     /// Access-Requests that it took.
     pub rounds: u32,
     pub took: Duration,
@@ -179,12 +183,22 @@ pub struct Disconnect {
     pub answered: Option<Code>,
 }
 
-/// What the access point does with a Disconnect-Request.
+/// A CoA-Request that arrived and was genuine.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub acct_session_id: Option<String>,
+    /// Type and value of all attributes, in their order.
+    pub attributes: Vec<(u8, Vec<u8>)>,
+    /// CoA-ACK, CoA-NAK or nothing.
+    pub answered: Option<Code>,
+}
+
+/// What the access point does with a Disconnect-Request or a CoA-Request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Disconnect-ACK for a session it has, Disconnect-NAK "Session Context Not Found" for one it has not.
+    /// An ACK for a session it has, a NAK "Session Context Not Found" for one it has not.
     Obey,
-    /// Disconnect-NAK whatever it is.
+    /// A NAK whatever it is.
     Refuse,
     /// Nothing: a lost packet, or an access point without CoA.
     Silent,
@@ -209,7 +223,9 @@ struct Shared {
     /// Sessions that were started and not stopped, by Acct-Session-Id.
     live: Mutex<HashMap<String, Session>>,
     answer: Mutex<Answer>,
+    answer_changes: Mutex<Answer>,
     disconnects: broadcast::Sender<Disconnect>,
+    changes: broadcast::Sender<Change>,
     server_acct: SocketAddr,
 }
 
@@ -235,7 +251,9 @@ impl AccessPoint {
             secret: secret.clone(),
             live: Mutex::new(HashMap::new()),
             answer: Mutex::new(Answer::Obey),
+            answer_changes: Mutex::new(Answer::Obey),
             disconnects,
+            changes: broadcast::channel(DISCONNECTS_KEPT).0,
             server_acct,
         });
         let coa = tokio::spawn(serve_coa(socket, Arc::clone(&shared)));
@@ -268,6 +286,16 @@ impl AccessPoint {
         *self.shared.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
+    /// Genuine CoA-Requests from now on.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.changes.subscribe()
+    }
+
+    pub fn answer_changes(&self, answer: Answer) {
+        *self.shared.answer_changes.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+    }
+
     /// Sessions that were started and neither stopped nor disconnected.
     #[must_use]
     pub fn live_sessions(&self) -> Vec<Session> {
@@ -276,8 +304,13 @@ impl AccessPoint {
 
     /// Logs a device in, from its identity to the compared keys.
     pub async fn login(&self, login: Login) -> Result<Accepted, LoginError> {
-        let began = Instant::now();
         let mut peer = login.peer()?;
+        self.login_of(&mut peer, &login).await
+    }
+
+    /// Logs in a device that may remember an earlier login.
+    pub async fn login_of(&self, peer: &mut EapPeer, login: &Login) -> Result<Accepted, LoginError> {
+        let began = Instant::now();
         // A socket of its own for each login: identifiers then never run out, as with the many source ports of a busy one.
         let socket = UdpSocket::bind(local_for(self.server_auth)).await?;
         socket.connect(self.server_auth).await?;
@@ -286,7 +319,7 @@ impl AccessPoint {
         for rounds in 1..=ROUNDS_MAX {
             let identifier = self.identifier.fetch_add(1, Ordering::Relaxed);
             let authenticator: Authenticator = random()?;
-            let request = self.access_request(identifier, authenticator, &login, state.as_deref(), &eap)?;
+            let request = self.access_request(identifier, authenticator, login, state.as_deref(), &eap)?;
             let datagram = exchange(&socket, &request, &authenticator, &self.secret, self.patience).await?;
             let reply = Packet::decode(&datagram).map_err(|error| bad(&error))?;
             let step = match reply.eap_message() {
@@ -298,9 +331,9 @@ impl AccessPoint {
                     state = reply.first(AttributeType::STATE).map(<[u8]>::to_vec);
                     eap = response;
                 }
-                (Code::AccessAccept, Some(PeerStep::Success { msk, tls13 })) => {
+                (Code::AccessAccept, Some(PeerStep::Success { msk, tls13, resumed })) => {
                     compare_keys(&reply, &authenticator, &self.secret, &msk)?;
-                    return Ok(accepted(&reply, &login, tls13, rounds, began));
+                    return Ok(Accepted { resumed, ..accepted(&reply, login, tls13, rounds, began) });
                 }
                 // A device that is refused inside the tunnel gets EAP-Failure; one that was never heard may get nothing.
                 (Code::AccessReject, Some(PeerStep::Failure) | None) => {
@@ -375,6 +408,21 @@ impl Shared {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(acct_session_id)
     }
 
+    /// Takes a CoA-Request; the reply to it, if any.
+    fn change(&self, packet: &Packet<'_>, acct_session_id: Option<String>, mac: Option<MacAddress>) -> Option<Vec<u8>> {
+        let known = self.find(acct_session_id.as_deref(), mac).is_some();
+        let answer = *self.answer_changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (answered, error_cause) = match (answer, known) {
+            (Answer::Silent, _) => (None, None),
+            (Answer::Refuse, _) => (Some(Code::CoaNak), Some(UNSUPPORTED_ATTRIBUTE)),
+            (Answer::Obey, false) => (Some(Code::CoaNak), Some(SESSION_CONTEXT_NOT_FOUND)),
+            (Answer::Obey, true) => (Some(Code::CoaAck), None),
+        };
+        let attributes = packet.attributes().map(|attribute| (attribute.kind.0, attribute.value.to_vec())).collect();
+        let _ = self.changes.send(Change { acct_session_id, attributes, answered }); // nobody may be listening
+        disconnect_reply(answered?, error_cause, packet).finish(&self.secret).ok()
+    }
+
     /// The session that a Disconnect-Request means: by its id, else by the device.
     fn find(&self, acct_session_id: Option<&str>, mac: Option<MacAddress>) -> Option<Session> {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
@@ -390,11 +438,20 @@ async fn serve_coa(socket: UdpSocket, shared: Arc<Shared>) {
     let mut buffer = vec![0; 4_096];
     while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
         let Ok(packet) = Packet::decode(&buffer[..length]) else { continue };
-        if packet.verify_signed_request(&shared.secret).is_err() || packet.code() != Code::DisconnectRequest {
+        if packet.verify_signed_request(&shared.secret).is_err() {
             continue;
         }
         let acct_session_id = packet.text(AttributeType::ACCT_SESSION_ID).map(str::to_owned);
         let mac = packet.text(AttributeType::CALLING_STATION_ID).and_then(|text| text.parse().ok());
+        if packet.code() == Code::CoaRequest {
+            if let Some(reply) = shared.change(&packet, acct_session_id, mac) {
+                let _ = socket.send_to(&reply, from).await;
+            }
+            continue;
+        }
+        if packet.code() != Code::DisconnectRequest {
+            continue;
+        }
         let answer = *shared.answer.lock().unwrap_or_else(PoisonError::into_inner);
         let session = shared.find(acct_session_id.as_deref(), mac);
         let (answered, error_cause) = match (answer, &session) {
@@ -521,7 +578,7 @@ fn compare_keys(
             .vendor(VENDOR_MICROSOFT, kind.vendor_type())
             .next()
             .ok_or_else(|| LoginError::BadReply(format!("no MS-MPPE-{kind:?}-Key")))?;
-        let key = open_mppe_key(content, authenticator, secret).ok_or(LoginError::KeysDiffer)?;
+        let key = open_salted(content, authenticator, secret).ok_or(LoginError::KeysDiffer)?;
         if key.expose() != expected {
             return Err(LoginError::KeysDiffer);
         }
@@ -551,6 +608,7 @@ fn accepted(reply: &Packet<'_>, login: &Login, tls13: bool, rounds: u32, began: 
         user_name,
         attributes: reply.attributes().map(|attribute| (attribute.kind.0, attribute.value.to_vec())).collect(),
         tls13,
+        resumed: false,
         rounds,
         took: began.elapsed(),
         session,

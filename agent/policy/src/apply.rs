@@ -77,6 +77,11 @@ pub enum Command {
     EndMember {
         member: MemberId,
     },
+    /// Another plan, from now on.
+    ChangePlan {
+        member: MemberId,
+        plan: PlanName,
+    },
     GivePass {
         member: MemberId,
         plan: PlanName,
@@ -239,6 +244,7 @@ pub fn plan(
         Command::SuspendMember { member } => desk.suspend_member(member)?,
         Command::ResumeMember { member } => desk.resume_member(member)?,
         Command::EndMember { member } => desk.end_member(member)?,
+        Command::ChangePlan { member, plan } => desk.change_plan(member, plan)?,
         Command::GivePass { member, plan, valid } => desk.give_pass(member, plan, valid, entropy)?,
         Command::IssueWifiKey { member, label, nt_hash } => desk.issue_wifi_key(member, label, nt_hash, entropy)?,
         Command::IssuePrintToken { member, sha256 } => desk.issue_print_token(member, sha256, entropy)?,

@@ -26,6 +26,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(suspend))
         .routes(routes!(resume))
         .routes(routes!(end))
+        .routes(routes!(change_plan))
         .routes(routes!(issue_wifi_key))
         .routes(routes!(add_badge))
         .routes(routes!(issue_print_token))
@@ -265,6 +266,23 @@ async fn resume(
     Path(member): Path<String>,
 ) -> Result<Json<MemberView>, Problem> {
     change(&app, actor, &member, |member| Command::ResumeMember { member }).await
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct NewPlan {
+    plan: String,
+}
+
+/// Give a member another plan; devices that are online go on by it.
+#[utoipa::path(post, path = "/api/members/{member}/plan", params(("member" = String, Path)), request_body = NewPlan, responses((status = 200, body = MemberView), (status = 409, body = Problem), (status = 422, body = Problem)))]
+async fn change_plan(
+    app: AppState,
+    Operator(actor): Operator,
+    Path(member): Path<String>,
+    Json(new): Json<NewPlan>,
+) -> Result<Json<MemberView>, Problem> {
+    let plan = new.plan.parse().map_err(|_| policy::Reason::UnknownPlan { plan: new.plan.clone() })?;
+    change(&app, actor, &member, |member| Command::ChangePlan { member, plan }).await
 }
 
 /// End a membership for good.

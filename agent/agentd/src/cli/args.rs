@@ -115,6 +115,8 @@ pub enum Member {
     List,
     /// Show a member
     Show { member: String },
+    /// Give a member another plan
+    Plan { member: String, plan: String },
     /// Shut a member out of everything until resumed
     Suspend { member: String },
     /// Let a suspended member in again

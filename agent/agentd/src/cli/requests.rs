@@ -92,6 +92,9 @@ fn member_ask(command: Member) -> Ask {
         }
         Member::List => get("/api/members", print_out::members),
         Member::Show { member } => get(format!("/api/members/{}", escape(&member)), print_out::member),
+        Member::Plan { member, plan } => {
+            post(format!("/api/members/{}/plan", escape(&member)), json!({ "plan": plan }), print_out::member)
+        }
         Member::Suspend { member } => act(&member, "suspend"),
         Member::Resume { member } => act(&member, "resume"),
         Member::End { member } => act(&member, "end"),

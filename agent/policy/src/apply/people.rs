@@ -112,6 +112,25 @@ impl Desk<'_> {
         self.set_status(id, MemberStatus::Ended { at: self.now.stamp() }, note)
     }
 
+    pub(super) fn change_plan(&self, id: MemberId, plan: PlanName) -> Decided {
+        if !self.snapshot.site.plans.contains_key(&plan) {
+            return Err(Reason::UnknownPlan { plan: plan.to_string() });
+        }
+        let member = self.member(id)?;
+        if let MemberStatus::Ended { at } = member.status {
+            return Err(Reason::MemberEnded { at: self.spoken(at) });
+        }
+        if member.plan == plan {
+            return Err(Reason::AlreadySo { what: format!("the plan is `{plan}` already") });
+        }
+        let note = Note::new(Noun::People, "plan-changed", "The member's plan was changed.").of(id);
+        let note = note.fact("from", &member.plan).fact("plan", &plan);
+        let mut member = member.clone();
+        member.plan = plan;
+        member.revision += 1;
+        Ok((vec![Change::Member(member)], note))
+    }
+
     fn set_status(&self, id: MemberId, status: MemberStatus, note: Note) -> Decided {
         let member = self.member(id)?;
         match (member.status, status) {

@@ -267,3 +267,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_plan_is_changed_to_one_that_is_there_and_different() {
+    let mut office = Office::new();
+    let mara = office.add("Mara", "mara@example.org").expect("she is added");
+    let mut change = |plan: &str| {
+        let plan = plan.parse().expect("a fixed name");
+        office.submit(Command::ChangePlan { member: mara, plan })
+    };
+    assert_eq!(code(change("gone")), "unknown-plan");
+    assert_eq!(code(change("resident")), "already-so");
+    let changes = change("flex").expect("there is such a plan");
+    assert!(matches!(&changes[..], [Change::Member(member)] if member.plan.as_str() == "flex" && member.revision == 2));
+    office.submit(Command::EndMember { member: mara }).expect("she leaves");
+    let plan = "resident".parse().expect("a fixed name");
+    assert_eq!(code(office.submit(Command::ChangePlan { member: mara, plan })), "member-ended");
+}
