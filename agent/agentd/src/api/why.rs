@@ -17,6 +17,10 @@ use values::{CredentialId, MemberId, Timestamp};
 const PAST_MAX: usize = 10;
 /// Rows that they are looked for in: a phone that roams all day makes some hundred.
 const LOOKED_AT_MAX: u32 = 500;
+/// The same among everybody's rows.
+const NAMELESS_LOOKED_AT_MAX: u32 = 1_000;
+/// Sessions that tell which addresses are the member's.
+const SESSIONS_MAX: u32 = 200;
 const LET_THROUGH: &str = "A try would be let through now.";
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
@@ -93,7 +97,12 @@ async fn why(app: AppState, _operator: Operator, Query(asked): Query<WhyQuery>) 
     filter.before = asked
         .at
         .map(|at| store::Cursor { at: Timestamp(at.saturating_add(1)), id: values::EventId::from_random([0; 16]) });
-    let past = telling(query(&app.0, filter).await?);
+    let mut rows = query(&app.0, filter.clone()).await?;
+    if noun == Noun::Wifi {
+        rows.extend(nameless(&app, member, filter).await?);
+        rows.sort_by_key(|row| std::cmp::Reverse(row.at));
+    }
+    let past = telling(rows);
     let mut now = spoken(verdict);
     if let (Noun::Wifi, "device-limit") = (noun, now.code.as_str())
         && let Some(online) = online(&app, member)
@@ -108,6 +117,25 @@ fn telling(rows: Vec<Record>) -> Vec<Record> {
     let tells =
         |(n, record): &(usize, Record)| *n == 0 || matches!(record.outcome, Outcome::Refused | Outcome::Warning);
     rows.into_iter().enumerate().filter(tells).map(|(_, record)| record).take(PAST_MAX).collect()
+}
+
+/// Refusals of the member's devices that came before any name: the TLS of a tunnel failed, or it was not trusted. They were written
+/// down by the device's address alone, which is the member's if she has logged in from it.
+async fn nameless(app: &AppState, member: MemberId, filter: EventFilter) -> Result<Vec<Record>, Problem> {
+    let store = Arc::clone(&app.shell.store);
+    let known = tokio::task::spawn_blocking(move || store.query_sessions(Some(member), SESSIONS_MAX)).await;
+    let stopped = |_| Problem::from(Reason::StorageFailed { what: "the query was stopped".into() });
+    let known = known.map_err(stopped)?.map_err(|error| Problem::from(error.reason()))?;
+    let presence = app.wifi.presence();
+    let live = presence.sessions_of(member).map(|session| session.row.mac);
+    let macs: BTreeSet<String> =
+        known.iter().map(|row| row.mac).chain(live).flatten().map(|mac| mac.to_string()).collect();
+    if macs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let is_hers = |row: &Record| row.member.is_none() && row.personal.get("mac").is_some_and(|mac| macs.contains(&mac.0));
+    let rows = query(&app.0, EventFilter { member: None, limit: NAMELESS_LOOKED_AT_MAX, ..filter }).await?;
+    Ok(rows.into_iter().filter(is_hers).collect())
 }
 
 /// A name that the site file does not have would be answered with an empty past, as if all were well.

@@ -1,0 +1,319 @@
+//! A device comes onto the Wi-Fi: by a certificate, by a profile, by a link. What the box hands out is used as a device would:
+//! eapol_test logs in with it, openssl checks the signature, curl opens the link. And `why` tells what went wrong.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use support::daemon::{Daemon, binary, demo_site};
+
+const SECRET: &str = "testing123";
+const SOON: Duration = Duration::from_secs(10);
+const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Mobile Safari/604.1";
+
+/// What eapol_test said; the last word is SUCCESS or FAILURE.
+fn eapol_test(daemon: &Daemon, mac: &str, lines: &[String]) -> (bool, String) {
+    let conf = daemon.data.join(format!("eapol-{}.conf", mac.replace(':', "")));
+    let ca = daemon.data.join("pki/ca.pem");
+    let text = format!(
+        "network={{\n  key_mgmt=WPA-EAP\n  ssid=\"Harbour\"\n  ca_cert=\"{}\"\n  domain_match=\"doorpost.harbour.example\"\n  {}\n}}\n",
+        ca.display(),
+        lines.join("\n  ")
+    );
+    std::fs::write(&conf, text).expect("a file in our folder");
+    let output = Command::new("eapol_test")
+        .args(["-c", &conf.display().to_string(), "-a127.0.0.1"])
+        .arg(format!("-p{}", daemon.listening.radius_auth.port()))
+        .args(["-s", SECRET, "-M", mac, "-t", "10", "-N30:s:02-00-00-00-00-FF:Harbour"])
+        .output()
+        .expect("eapol_test is installed (Debian package eapoltest)");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (text.lines().last() == Some("SUCCESS"), text)
+}
+
+fn by_certificate(identity: &str, file: &Path, password: Option<&str>, tls13: bool) -> Vec<String> {
+    let mut lines = vec![
+        "eap=TLS".to_owned(),
+        format!("identity=\"{identity}\""),
+        format!("private_key=\"{}\"", file.display()),
+        format!("phase1=\"tls_disable_tlsv1_3={}\"", u8::from(!tls13)),
+    ];
+    match password {
+        Some(password) => lines.push(format!("private_key_passwd=\"{password}\"")),
+        None => lines.push(format!("client_cert=\"{}\"", file.display())),
+    }
+    lines
+}
+
+fn by_key(username: &str, password: &str) -> Vec<String> {
+    let phase2 = "phase2=\"auth=MSCHAPV2\"".to_owned();
+    vec!["eap=PEAP".into(), phase2, format!("identity=\"{username}\""), format!("password=\"{password}\"")]
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}")).to_owned()
+}
+
+/// `doorpost wifi ARGS --out FILE`: the answer and the file.
+fn file(daemon: &Daemon, name: &str, args: &[&str]) -> (Value, PathBuf) {
+    let out = daemon.data.join(name);
+    let answer = daemon.cli(&[&["wifi"], args, &["--out", out.to_str().expect("text")]].concat());
+    assert!(answer["content"].is_null(), "it is in the file and nowhere else");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&out).expect("written").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    (answer, out)
+}
+
+/// The newest row of `why MEMBER wifi`, once it is this one.
+fn wait_for_why(daemon: &Daemon, member: &str, code: &str) -> Value {
+    daemon.wait_until(code, SOON, || {
+        let told = daemon.cli(&["why", member, "wifi"]);
+        told["past"].as_array().and_then(|past| past.first()).filter(|row| row["code"] == code).cloned()
+    })
+}
+
+#[test]
+fn a_certificate_lets_its_device_in_until_it_is_revoked() {
+    let daemon = Daemon::start("onboarding-certificate");
+    let mara = daemon.add_member("Mara Holm", "resident", None);
+    let (issued, pem) = file(&daemon, "device.pem", &["certificate", "Mara Holm", "--label", "laptop", "--format", "pem"]);
+    let identity = text(&issued, "identity");
+    assert!(identity.starts_with("device-") && identity.ends_with("@harbour.example"), "{identity}");
+    for tls13 in [true, false] {
+        let (success, said) = eapol_test(&daemon, "02:00:00:00:00:09", &by_certificate(&identity, &pem, None, tls13));
+        assert!(success && said.contains("MPPE keys OK: 1  mismatch: 0"), "{said}\n{}", daemon.log());
+        assert_eq!(said.contains("TLSv1.3"), tls13, "{said}");
+    }
+    let (other, pkcs12) = file(&daemon, "device.p12", &["certificate", "Mara Holm", "--label", "phone"]);
+    let password = text(&other, "password");
+    let with_pkcs12 = by_certificate(&text(&other, "identity"), &pkcs12, Some(&password), true);
+    let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0a", &with_pkcs12);
+    assert!(success, "{said}");
+
+    daemon.cli(&["wifi", "revoke", &text(&issued, "credential_id")]);
+    let (success, _) = eapol_test(&daemon, "02:00:00:00:00:09", &by_certificate(&identity, &pem, None, true));
+    assert!(!success, "it was revoked");
+    let row = wait_for_why(&daemon, &mara, "credential-revoked");
+    assert_eq!((text(&row, "device").as_str(), text(&row, "place").as_str()), ("laptop", "lobby"));
+    let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0a", &with_pkcs12);
+    assert!(success, "the other certificate is as good as before\n{said}");
+}
+
+#[test]
+fn what_stands_in_a_profile_lets_the_device_in() {
+    let daemon = Daemon::start("onboarding-profile");
+    daemon.add_member("Mara Holm", "resident", None);
+    for format in ["apple", "windows", "eap-config", "onc"] {
+        for method in ["tls", "peap", "ttls"] {
+            let name = format!("{format}-{method}");
+            let (made, out) = file(&daemon, &name, &["profile", "Mara Holm", "--format", format, "--method", method]);
+            assert!(std::fs::metadata(&out).expect("written").len() > 1_000, "{made}");
+        }
+    }
+    let shown = daemon.cli(&["member", "show", "Mara Holm"]);
+    let kinds: Vec<&str> =
+        shown["credentials"].as_array().expect("a list").iter().filter_map(|one| one["kind"].as_str()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "device-certificate").count(), 4);
+    assert_eq!(kinds.iter().filter(|kind| **kind == "wifi-key").count(), 8);
+
+    let read = |name: &str| std::fs::read_to_string(daemon.data.join(name)).expect("XML");
+    let between = |text: &str, tag: &str| -> String {
+        let rest = text.split_once(&format!("<{tag}>")).unwrap_or_else(|| panic!("no {tag}")).1;
+        rest.split_once("</").expect("an end").0.to_owned()
+    };
+    let by_peap = read("eap-config-peap");
+    let lines = by_key(&between(&by_peap, "UserName"), &between(&by_peap, "Password"));
+    let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0b", &lines);
+    assert!(success, "{said}");
+
+    let signed = daemon.data.join("apple-tls");
+    let verified = Command::new("openssl")
+        .args(["cms", "-verify", "-binary", "-inform", "DER", "-purpose", "any", "-in"])
+        .arg(&signed)
+        .arg("-CAfile")
+        .arg(daemon.data.join("pki/ca.pem"))
+        .output()
+        .expect("openssl is installed");
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    let plist = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(plist.contains("<string>doorpost.harbour.example</string>") && plist.contains("Harbour Works"), "{plist}");
+
+    let (code, said) = daemon
+        .try_cli(&["wifi", "profile", "Mara Holm", "--format", "onc", "--ssid", "Elsewhere"])
+        .expect_err("the site file has no such SSID");
+    assert!(code == 1 && said.contains("one of Harbour Works"), "{said}");
+    let (code, said) = daemon
+        .try_cli(&["wifi", "profile", "Mara Holm", "--format", "apple", "--out", signed.to_str().expect("text")])
+        .expect_err("there is a file already");
+    assert!(code == 1 && said.contains("nothing was issued"), "{said}");
+    let (code, _) = daemon.try_cli(&["wifi", "profile", "Mara Holm", "--format", "vista"]).expect_err("no such format");
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn a_site_without_an_ssid_says_what_to_add() {
+    let site = demo_site(None, None);
+    let without = site.replace("wifi:\n  ssids:\n    - name: Harbour Works\n", "");
+    assert_ne!(without, site, "configs/demo.yaml names its SSID otherwise by now");
+    let daemon = Daemon::start_with("onboarding-no-ssid", &without);
+    daemon.add_member("Mara Holm", "resident", None);
+    for args in [&["wifi", "profile", "Mara Holm", "--format", "apple"][..], &["wifi", "link", "Mara Holm"]] {
+        let (code, said) = daemon.try_cli(args).expect_err("there is nothing to write");
+        assert!(code == 1 && said.contains("no-ssid") && said.contains("add `wifi: {ssids:"), "{said}");
+    }
+}
+
+/// curl to the HTTPS listener: status, head and body.
+fn curl(daemon: &Daemon, args: &[&str], path: &str) -> (String, String, Vec<u8>) {
+    let (head, body) = (daemon.data.join("curl.head"), daemon.data.join("curl.body"));
+    let done = Command::new("curl")
+        .args(["--silent", "--show-error", "--write-out", "%{http_code}", "--cacert"])
+        .arg(daemon.data.join("pki/ca.pem"))
+        .arg("--dump-header")
+        .arg(&head)
+        .arg("--output")
+        .arg(&body)
+        .args(args)
+        .arg(format!("https://localhost:{}{path}", daemon.listening.https.port()))
+        .output()
+        .expect("curl starts");
+    let status = String::from_utf8_lossy(&done.stdout).into_owned();
+    let head = std::fs::read_to_string(head).expect("a head").to_lowercase();
+    (status, head, std::fs::read(body).unwrap_or_default())
+}
+
+#[test]
+fn a_link_brings_one_device_in_once() {
+    let daemon = Daemon::start("onboarding-link");
+    let mara = daemon.add_member("Mara Holm", "resident", None);
+    let made = daemon.cli(&["wifi", "link", "Mara Holm", "--label", "phone", "--host", "192.0.2.10"]);
+    let url = text(&made, "url");
+    let path = url.strip_prefix("https://192.0.2.10:").and_then(|rest| rest.split_once('/')).expect("a link").1;
+    let path = format!("/{path}");
+    assert!(text(&made, "svg").starts_with("<svg") && text(&made, "blocks").contains('█'));
+    assert!(!daemon.log().contains(path.rsplit('/').next().expect("a token")), "the token stands in no log");
+
+    for _ in 0..3 {
+        let (status, head, body) = curl(&daemon, &["--user-agent", PHONE], &path);
+        assert_eq!(status, "200");
+        for strict in ["default-src 'self'", "nosniff", "no-referrer", "cache-control: no-store", "text/html"] {
+            assert!(head.contains(strict), "{strict}: {head}");
+        }
+        let page = String::from_utf8(body).expect("UTF-8");
+        assert!(page.contains("Set up this Apple device") && page.contains("a Windows computer"), "{page}");
+        assert!(!page.contains("Mara") && !page.contains("<script"), "it names nobody and runs nothing");
+    }
+    let post = ["--request", "POST"];
+    let foreign = ["--request", "POST", "--header", "sec-fetch-site: cross-site"];
+    assert_eq!(curl(&daemon, &foreign, &format!("{path}/apple")).0, "403");
+    daemon.cli(&["member", "suspend", &mara]);
+    let (status, _, body) = curl(&daemon, &post, &format!("{path}/apple"));
+    assert!(status == "409" && String::from_utf8_lossy(&body).contains("suspended since"), "{status}");
+    daemon.cli(&["member", "resume", &mara]);
+
+    let (status, head, body) = curl(&daemon, &post, &format!("{path}/apple"));
+    assert_eq!(status, "200", "the link was given back\n{}", daemon.log());
+    assert!(head.contains("content-type: application/x-apple-aspen-config"), "{head}");
+    assert!(head.contains("attachment; filename=\"wifi.mobileconfig\""), "{head}");
+    assert!(body.windows(6).any(|six| six == b"plist "), "signed, with the contents inside");
+    for (args, path) in [(&post[..], format!("{path}/apple")), (&[][..], path.clone())] {
+        let (status, _, body) = curl(&daemon, args, &path);
+        assert!(status == "410" && String::from_utf8_lossy(&body).contains("ask for a new one"), "{status}");
+    }
+    let shown = daemon.cli(&["member", "show", &mara]);
+    assert_eq!((shown["credentials"][0]["kind"].as_str(), shown["credentials"][0]["label"].as_str()), (Some("device-certificate"), Some("phone")));
+    let row = daemon.wait_until("the row of the certificate", SOON, || {
+        daemon.events().into_iter().find(|row| row["code"] == "device-certificate-issued")
+    });
+    assert_eq!(row["facts"]["actor"], "member");
+}
+
+#[test]
+fn a_device_without_a_profile_is_shown_what_to_type() {
+    let daemon = Daemon::start("onboarding-manual");
+    daemon.add_member("Mara Holm", "resident", None);
+    let made = daemon.cli(&["wifi", "link", "Mara Holm"]);
+    let url = text(&made, "url");
+    let path = url.strip_prefix("https://doorpost.harbour.example:").and_then(|rest| rest.split_once('/'));
+    let path = format!("/{}", path.expect("the box's own name").1);
+    let (status, _, body) = curl(&daemon, &["--request", "POST"], &format!("{path}/manual"));
+    assert_eq!(status, "200");
+    let page = String::from_utf8(body).expect("UTF-8");
+    let value = |name: &str| {
+        let rest = page.split_once(&format!("<dt>{name}</dt><dd>")).unwrap_or_else(|| panic!("no {name}: {page}")).1;
+        rest.split_once("</dd>").expect("an end").0.to_owned()
+    };
+    assert_eq!(value("Server name (domain)"), "doorpost.harbour.example");
+    let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0c", &by_key(&value("User name"), &value("Key")));
+    assert!(success, "{said}");
+    let (status, head, body) = curl(&daemon, &[], "/join/ca.crt");
+    assert!(status == "200" && head.contains("application/x-x509-ca-cert"), "{head}");
+    let kept = std::fs::read_to_string(daemon.data.join("pki/ca.pem")).expect("ca.pem").replace("\r\n", "\n");
+    assert_eq!(String::from_utf8(body).expect("PEM"), kept);
+}
+
+#[test]
+fn why_names_the_devices_that_fill_the_plan() {
+    let site = demo_site(None, None).replace("wifi: {network: members, devices: 5}", "wifi: {network: members, devices: 2}");
+    assert!(site.contains("devices: 2"), "configs/demo.yaml has another plan `resident` by now");
+    let daemon = Daemon::start_with("onboarding-limit", &site);
+    let mara = daemon.add_member("Mara Holm", "resident", None);
+    for (n, label) in ["phone", "tablet", "laptop"].iter().enumerate() {
+        let issued = daemon.cli(&["wifi", "issue", &mara, "--label", label]);
+        let lines = by_key(&text(&issued, "username"), &text(&issued, "password"));
+        let (success, said) = eapol_test(&daemon, &format!("02:00:00:00:01:0{n}"), &lines);
+        assert_eq!(success, n < 2, "{said}");
+    }
+    let row = wait_for_why(&daemon, &mara, "device-limit");
+    assert_eq!(row["device"], "laptop");
+    assert!(text(&row, "sentence").ends_with("disconnect one first. Online: phone, tablet."), "{row}");
+    let now = daemon.cli(&["why", &mara, "wifi"])["now"].clone();
+    assert!(text(&now, "sentence").ends_with("Online: phone, tablet."), "{now}");
+    let output = Command::new(binary())
+        .args(["why", "Mara Holm", "wifi", "lobby", "--data"])
+        .arg(&daemon.data)
+        .output()
+        .expect("the binary starts");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.contains("refused wifi at lobby Mara Holm (laptop): 2 devices are online"), "{shown}");
+}
+
+#[test]
+fn why_says_what_it_does_not_know() {
+    let daemon = Daemon::start("onboarding-why");
+    let mara = daemon.add_member("Mara Holm", "resident", None);
+    daemon.cli(&["member", "add", "--name", "Mara Holm", "--email", "other@example.org", "--plan", "flex"]);
+    for (args, expected) in [
+        (&["why", "Mara Holm", "wifi"][..], "2 members have this name; use the e-mail address or the id."),
+        (&["why", "Nobody", "wifi"], "No member has this name, address or id."),
+        (&["why", &mara, "wifi", "loft"], "The access point is not valid: expected one of the site file's: lobby"),
+        (&["why", &mara, "print", "back"], "There is no printer `back`."),
+        (&["why", &mara, "door", "roof"], "There is no door `roof`."),
+    ] {
+        let (code, said) = daemon.try_cli(args).expect_err("it cannot be answered");
+        assert!(code == 1 && said.contains(expected), "{args:?}: {said}");
+    }
+    daemon.cli(&["why", "other@example.org", "wifi", "lobby"]);
+}
+
+#[test]
+fn why_finds_the_refusals_of_a_device_that_did_not_get_as_far_as_its_name() {
+    let daemon = Daemon::start("onboarding-nameless");
+    let mara = daemon.add_member("Mara Holm", "resident", None);
+    let issued = daemon.cli(&["wifi", "issue", &mara, "--label", "laptop"]);
+    let mac = "02:00:00:00:02:01";
+    let lines = by_key(&text(&issued, "username"), &text(&issued, "password"));
+    assert!(eapol_test(&daemon, mac, &lines).0);
+    // The same laptop, set back to what was usual in 2005.
+    let old = "phase1=\"tls_disable_tlsv1_3=1 tls_disable_tlsv1_2=1 tls_disable_tlsv1_1=0 tls_disable_tlsv1_0=0\"";
+    let old = [lines, vec!["openssl_ciphers=\"DEFAULT@SECLEVEL=0\"".into(), old.into()]].concat();
+    assert!(!eapol_test(&daemon, mac, &old).0);
+    let row = daemon.wait_until("the refusal, with its member", SOON, || {
+        let told = daemon.cli(&["why", &mara, "wifi"]);
+        let past = told["past"].as_array()?.clone();
+        past.into_iter().find(|row| row["outcome"] == "refused")
+    });
+    assert!(text(&row, "sentence").contains("TLS 1.1"), "{row}");
+    assert!(row["member"].is_null(), "the box cannot know whose it was when it wrote the row");
+    assert_eq!(row["device"], mac);
+}
