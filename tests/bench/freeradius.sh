@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# freeradius.sh DIR USERS PORT ACCT_PORT: lays FreeRADIUS's configuration out in DIR/raddb: Debian's own, with one ECDSA P-256 server certificate,
-# TTLS and PEAP over TLS up to 1.3, no session cache (its default), the users of the file USERS, and the client 127.0.0.1 with the
-# secret testing123 (its default), listening on 127.0.0.1:PORT only; accounting at 127.0.0.1:ACCT_PORT goes into an SQLite database
-# that is synced on every commit (SQLite's default), and nowhere else. The CA stands in DIR/pki/ca.pem.
+# freeradius.sh DIR USERS PORT ACCT_PORT: lays FreeRADIUS's configuration out in DIR/raddb: Debian's own, with one ECDSA P-256 server
+# certificate, TTLS, PEAP and EAP-TLS over TLS up to 1.3, no session cache (its default), the users of the file USERS, and the client
+# 127.0.0.1 with the secret testing123 (its default), listening on 127.0.0.1:PORT only. Accounting at 127.0.0.1:ACCT_PORT goes into an
+# SQLite database that is synced on every commit (SQLite's default), and nowhere else. DIR/pki has ca.pem, client.pem and client.key.
 # Start it by: freeradius -f -d DIR/raddb
 set -euo pipefail
 mkdir -p "$1"
@@ -21,6 +21,10 @@ key server.key
 openssl req -new -key server.key -out server.csr -subj "/CN=radius.example"
 printf 'basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:radius.example\n' >server.ext
 openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext -out server.pem 2>/dev/null
+key client.key
+openssl req -new -key client.key -out client.csr -subj "/CN=client"
+printf 'basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n' >client.ext
+openssl x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile client.ext -out client.pem 2>/dev/null
 
 as_root cp -a /etc/freeradius/3.0 "$raddb"
 as_root chown -R "$(id -un)" "$raddb"
