@@ -5,6 +5,8 @@ pub mod dictionaries;
 pub mod eap_decode;
 pub mod eap_inner;
 pub mod eap_reassembly;
+pub mod eapol_key_decode;
+pub mod find_key_decode;
 pub mod ipp_decode;
 pub mod mqtt_decode;
 pub mod pdf_count;
@@ -23,6 +25,8 @@ pub const TARGETS: &[(&str, Run)] = &[
     ("eap_decode", eap_decode::run),
     ("eap_inner", eap_inner::run),
     ("eap_reassembly", eap_reassembly::run),
+    ("eapol_key_decode", eapol_key_decode::run),
+    ("find_key_decode", find_key_decode::run),
     ("ipp_decode", ipp_decode::run),
     ("mqtt_decode", mqtt_decode::run),
     ("pdf_count", pdf_count::run),
