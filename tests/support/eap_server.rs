@@ -231,8 +231,17 @@ impl Users {
 /// How a login over the network ended.
 #[derive(Clone, Debug)]
 pub enum Ended {
-    Accepted { username: String, method: Method },
-    Rejected { why: EapFailure },
+    Accepted {
+        username: String,
+        method: Method,
+    },
+    Rejected {
+        why: EapFailure,
+    },
+    /// Our alert is with the device. Many fall silent on it, so the failure that follows is not told again.
+    BrokenOff {
+        why: EapFailure,
+    },
 }
 
 /// A RADIUS socket on a thread: authentication, and accounting that is acknowledged and forgotten. It ends when dropped.
@@ -308,9 +317,13 @@ impl Desk {
             Some(state) => self.open.remove(&state)?,
             None => EapConversation::new(Arc::clone(&self.settings), request.framed_mtu, entropy.try_into().ok()?),
         };
+        let told = conversation.broken_off_by().is_some();
         let step = conversation.handle(EapInput::Response(eap));
         let reply = match self.users.settle(&mut conversation, step) {
             EapStep::Request(eap) => {
+                if let Some(why) = conversation.broken_off_by().filter(|_| !told) {
+                    let _ = self.ended.send(Ended::BrokenOff { why: why.clone() });
+                }
                 let state: [u8; 16] = fresh.try_into().ok()?;
                 self.open.insert(state, conversation);
                 Writer::reply(Code::AccessChallenge, &packet).attribute(AttributeType::STATE, &state).eap_message(&eap)
@@ -326,7 +339,9 @@ impl Desk {
                     .integer(AttributeType::SESSION_TIMEOUT, SESSION_TIMEOUT_S)
             }
             EapStep::Failure { packet: eap, why } => {
-                let _ = self.ended.send(Ended::Rejected { why });
+                if !told {
+                    let _ = self.ended.send(Ended::Rejected { why });
+                }
                 Writer::reply(Code::AccessReject, &packet).eap_message(&eap)
             }
             EapStep::NeedCredential { .. } | EapStep::Proven { .. } | EapStep::Discard(_) => return None,

@@ -40,22 +40,26 @@ impl ClientHello {
         }
     }
 
-    /// What its best cipher suites have that we do not take.
+    /// What its cipher suites are, if all of them are of the past, or for certificates of another kind than ours.
     #[must_use]
-    pub fn outdated_suites(&self) -> &'static str {
+    pub fn outdated_suites(&self) -> Option<&'static str> {
         let has = |is: fn(u16) -> bool| self.suites.iter().copied().any(is);
-        if has(|suite| matches!(suite, 0xC02F | 0xC030 | 0xCCA8)) {
-            "cipher suites for RSA certificates only"
+        if has(|suite| matches!(suite, 0x1301..=0x1303 | 0xC02B | 0xC02C | 0xCCA9)) {
+            None
+        } else if has(|suite| matches!(suite, 0xC02F | 0xC030 | 0xCCA8)) {
+            Some("cipher suites for RSA certificates only")
         } else if has(|suite| matches!(suite, 0xC006..=0xC00A | 0xC010..=0xC014 | 0xC023..=0xC02A | 0xC072..=0xC079)) {
-            "cipher suites with CBC only"
-        } else if has(|suite| {
-            matches!(suite, 0x0011..=0x0016 | 0x0032 | 0x0033 | 0x0038 | 0x0039 | 0x0067 | 0x006B | 0x009E | 0x009F)
-        }) {
-            "key exchange by DHE or RSA only"
+            Some("cipher suites with CBC only")
+        } else if has(is_dhe) {
+            Some("key exchange by DHE or RSA only")
         } else {
-            "key exchange by RSA only"
+            Some("key exchange by RSA only")
         }
     }
+}
+
+const fn is_dhe(suite: u16) -> bool {
+    matches!(suite, 0x0011..=0x0016 | 0x0032 | 0x0033 | 0x0038 | 0x0039 | 0x0067 | 0x006B | 0x009E | 0x009F)
 }
 
 /// The handshake bytes of all records.
@@ -154,10 +158,12 @@ mod tests {
     fn old_suites_are_named() {
         let named =
             |suites: &[u16]| ClientHello::decode(&hello(TLS_1_2, suites, None)).map(|hello| hello.outdated_suites());
-        assert_eq!(named(&[0x002F, 0x0035, 0x009C, 0x00FF]), Some("key exchange by RSA only"));
-        assert_eq!(named(&[0x0033, 0x002F]), Some("key exchange by DHE or RSA only"));
-        assert_eq!(named(&[0xC009, 0x002F]), Some("cipher suites with CBC only"));
-        assert_eq!(named(&[0xC02F, 0xC009]), Some("cipher suites for RSA certificates only"));
+        assert_eq!(named(&[0x002F, 0x0035, 0x009C, 0x00FF]), Some(Some("key exchange by RSA only")));
+        assert_eq!(named(&[0x0033, 0x002F]), Some(Some("key exchange by DHE or RSA only")));
+        assert_eq!(named(&[0xC009, 0x002F]), Some(Some("cipher suites with CBC only")));
+        assert_eq!(named(&[0xC02F, 0xC009]), Some(Some("cipher suites for RSA certificates only")));
+        assert_eq!(named(&[0xC02B, 0x002F]), Some(None));
+        assert_eq!(named(&[0x1301]), Some(None));
     }
 
     #[test]

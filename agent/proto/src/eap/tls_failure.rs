@@ -86,11 +86,11 @@ pub(super) fn explain(error: Error, message: &[u8]) -> EapFailure {
     let (Error::PeerIncompatible(what), Some(hello)) = (&error, ClientHello::decode(message)) else {
         return error.into();
     };
-    match (hello.outdated_version(), what) {
+    // rustls asks for groups first, which a device without ECDHE has no reason to offer.
+    let about_suites = matches!(what, PeerIncompatible::NoCipherSuitesInCommon | PeerIncompatible::NoKxGroupsInCommon);
+    match (hello.outdated_version(), hello.outdated_suites()) {
         (Some(newest), _) => EapFailure::TlsTooOld { newest },
-        (None, PeerIncompatible::NoCipherSuitesInCommon) => {
-            EapFailure::TlsSuitesTooOld { what: hello.outdated_suites() }
-        }
+        (None, Some(what)) if about_suites => EapFailure::TlsSuitesTooOld { what },
         (None, _) => error.into(),
     }
 }
