@@ -1,5 +1,6 @@
 //! The real `doorpost` binary, started on free ports in a fresh data folder, and its command line.
 
+use crate::namespace::Namespace;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -8,7 +9,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A debug build on a busy machine with 50 members of data is up in a tenth of this.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -31,6 +32,7 @@ pub struct Daemon {
 pub struct Listening {
     pub radius_auth: SocketAddr,
     pub radius_acct: SocketAddr,
+    pub radsec: SocketAddr,
     pub ipp: SocketAddr,
     pub mqtt: SocketAddr,
     pub mqtt_plain: SocketAddr,
@@ -88,6 +90,7 @@ pub fn demo_site(upstream: Option<SocketAddr>, coa_port: Option<u16>) -> String 
     for (from, to) in [
         ("0.0.0.0:1812", "127.0.0.1:0"),
         ("0.0.0.0:1813", "127.0.0.1:0"),
+        ("0.0.0.0:2083", "127.0.0.1:0"),
         ("0.0.0.0:8631", "127.0.0.1:0"),
         ("0.0.0.0:8883", "127.0.0.1:0"),
         ("127.0.0.1:1883", "127.0.0.1:0"),
@@ -103,6 +106,15 @@ pub fn demo_site(upstream: Option<SocketAddr>, coa_port: Option<u16>) -> String 
         text = text.replace("coa_port: 3799", &format!("coa_port: {port}"));
     }
     text
+}
+
+/// A site whose `weekdays` are a day that is neither today nor near it.
+pub fn closed(site: &str) -> String {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+    let days = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"]; // 1970 began on a Thursday
+    let far = days[usize::try_from((since_1970 / 86_400 + 3) % 7).expect("a small number")];
+    assert!(site.contains("days: mon-fri"));
+    site.replace("days: mon-fri", &format!("days: {far}"))
 }
 
 /// A UDP port that nobody uses now.
@@ -136,10 +148,20 @@ impl Daemon {
         Self::try_launch(site, data).unwrap_or_else(|log| panic!("the daemon did not start:\n{log}"))
     }
 
+    /// As [`Daemon::launch`], inside a network namespace.
+    pub fn launch_within(namespace: &Namespace, site: &Path, data: &Path) -> Self {
+        let started = Self::try_launch_by(namespace.command(&binary()), site, data);
+        started.unwrap_or_else(|log| panic!("the daemon did not start:\n{log}"))
+    }
+
     /// As [`Daemon::launch`], with the log as the error.
     pub fn try_launch(site: &Path, data: &Path) -> Result<Self, String> {
+        Self::try_launch_by(Command::new(binary()), site, data)
+    }
+
+    fn try_launch_by(mut program: Command, site: &Path, data: &Path) -> Result<Self, String> {
         let _ = fs::remove_file(data.join("listening.json")); // of a run that was killed
-        let mut child = Command::new(binary())
+        let mut child = program
             .args(["run", "--site"])
             .arg(site)
             .arg("--data")
@@ -351,6 +373,7 @@ fn read_listening(file: &Path) -> Listening {
     Listening {
         radius_auth: address("radius_auth"),
         radius_acct: address("radius_acct"),
+        radsec: address("radsec"),
         ipp: address("ipp"),
         mqtt: address("mqtt"),
         mqtt_plain: address("mqtt_plain"),

@@ -8,8 +8,8 @@
 //! It believes nobody: EAP-Success before the inner method ended well is an error, and so is a server that cannot show that it
 //! knows the key (MSCHAPv2).
 
-use proto::eap::mschapv2::{authenticator_response, challenge_hash, nt_hash, nt_response, without_domain};
 use crate::eap_server::DeviceIdentity;
+use proto::eap::mschapv2::{authenticator_response, challenge_hash, nt_hash, nt_response, without_domain};
 use proto::eap::{
     Avp, InnerMethod, Message, MethodKind, MsChapV2Packet, Outgoing, Packet, Reassembly, ResultStatus, TlsData, Tlv,
     decode_avps, decode_tlvs, eap_type, encode_avps, encode_tlvs,
@@ -18,7 +18,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, ProtocolVersion, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, ProtocolVersion, RootCertStore,
+    SignatureScheme,
+};
 use std::fmt;
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -114,6 +117,8 @@ pub enum PeerStep {
     Success {
         msk: [u8; 64],
         tls13: bool,
+        /// It went on with its session of an earlier login.
+        resumed: bool,
     },
     Failure,
 }
@@ -154,6 +159,32 @@ impl EapPeer {
     pub fn new(settings: PeerSettings) -> Result<Self, PeerError> {
         let (config, server_name) = client_config(&settings)?;
         Ok(Self { settings, config: Arc::new(config), server_name, tunnel: None, inner: Inner::Begin, tls_error: None })
+    }
+
+    /// The same device at its next login, with what it remembers of TLS.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        self.again_by(self.settings.method)
+    }
+
+    /// The same by another method, as an attacker would try who has the session of one and wants in by the other.
+    #[must_use]
+    pub fn again_by(&self, method: MethodKind) -> Self {
+        Self {
+            settings: PeerSettings { method, ..self.settings.clone() },
+            config: Arc::clone(&self.config),
+            server_name: self.server_name.clone(),
+            tunnel: None,
+            inner: Inner::Begin,
+            tls_error: None,
+        }
+    }
+
+    /// Whether the server went on with the session that the device had.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        let kind = self.tunnel.as_ref().and_then(|tunnel| tunnel.connection.handshake_kind());
+        kind == Some(HandshakeKind::Resumed)
     }
 
     /// The Response/Identity that an access point asks for before it speaks RADIUS.
@@ -411,6 +442,10 @@ impl EapPeer {
         let tlvs = decode_tlvs(data).ok_or(PeerError::Protocol("malformed TLVs"))?;
         let said_yes = tlvs.contains(&Tlv::Result(ResultStatus::Success));
         let status = match (said_yes, &self.inner) {
+            (true, Inner::Begin) if self.is_resumed() => {
+                self.inner = Inner::Ended;
+                ResultStatus::Success
+            }
             (true, Inner::Believed) => {
                 self.inner = Inner::Ended;
                 ResultStatus::Success
@@ -422,9 +457,11 @@ impl EapPeer {
     }
 
     fn succeed(&mut self) -> Result<PeerStep, PeerError> {
-        let tunnel =
-            self.tunnel.as_ref().filter(|_| matches!(self.inner, Inner::Ended)).ok_or(PeerError::SuccessTooEarly)?;
-        let tls13 = self.speaks_tls13();
+        let (tls13, resumed) = (self.speaks_tls13(), self.is_resumed());
+        // Resumption ends with the handshake, but for PEAP's result and TLS 1.3's commitment.
+        let is_over = resumed && !tls13 && self.settings.method != MethodKind::Peap;
+        let tunnel = self.tunnel.as_ref().filter(|_| is_over || matches!(self.inner, Inner::Ended));
+        let tunnel = tunnel.ok_or(PeerError::SuccessTooEarly)?;
         let context = [self.settings.method.eap_type()];
         let (label, context): (&[u8], _) = match (tls13, self.settings.method) {
             (true, _) => (b"EXPORTER_EAP_TLS_Key_Material", Some(&context[..])),
@@ -434,7 +471,7 @@ impl EapPeer {
         let exported = tunnel.connection.export_keying_material([0; 128], label, context);
         let exported: [u8; 128] = exported.map_err(|error| PeerError::Tls(error.to_string()))?;
         let msk = *exported.first_chunk::<64>().ok_or(PeerError::Protocol("no key"))?;
-        Ok(PeerStep::Success { msk, tls13 })
+        Ok(PeerStep::Success { msk, tls13, resumed })
     }
 }
 
