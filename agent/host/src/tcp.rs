@@ -43,6 +43,9 @@ const SILENT_PROBES: u32 = 3;
 /// ...and within this when there is something to tell it.
 const PACKETS_USER_TIMEOUT_MS: u32 = 30_000;
 
+/// What the kernel holds for a peer that does not read; it doubles it. Some hundred answers.
+const PACKETS_SEND_BUFFER_BYTES: usize = 64 * 1_024;
+
 /// Makes a socket fit for packets that are answered one by one over a connection that stays: each leaves at once, and a peer
 /// that is gone without a word is noticed.
 ///
@@ -51,6 +54,7 @@ const PACKETS_USER_TIMEOUT_MS: u32 = 30_000;
 pub fn prepare_for_packets(socket: &impl AsFd) -> io::Result<()> {
     setsockopt(socket, sockopt::TcpNoDelay, &true)?;
     setsockopt(socket, sockopt::TcpUserTimeout, &PACKETS_USER_TIMEOUT_MS)?;
+    setsockopt(socket, sockopt::SndBuf, &PACKETS_SEND_BUFFER_BYTES)?;
     setsockopt(socket, sockopt::KeepAlive, &true)?;
     setsockopt(socket, sockopt::TcpKeepIdle, &SILENT_IDLE_SECONDS)?;
     setsockopt(socket, sockopt::TcpKeepInterval, &SILENT_INTERVAL_SECONDS)?;

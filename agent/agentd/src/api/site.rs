@@ -41,8 +41,12 @@ pub struct NetworkView {
 #[derive(Serialize, ToSchema)]
 pub struct AccessPointView {
     name: String,
-    address: String,
-    coa_port: u16,
+    /// Where its packets over UDP come from, and where those by RadSec must.
+    address: Option<String>,
+    /// Where it takes Disconnect-Requests over UDP.
+    coa_port: Option<u16>,
+    /// Whether it may come by RadSec.
+    radsec: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -81,8 +85,9 @@ async fn show(app: AppState, _operator: Operator) -> Json<SiteView> {
             .values()
             .map(|point| AccessPointView {
                 name: point.name.to_string(),
-                address: point.address.to_string(),
-                coa_port: point.coa_port,
+                address: point.address().map(|address| address.to_string()),
+                coa_port: point.udp.as_ref().map(|udp| udp.coa_port),
+                radsec: point.radsec.is_some(),
             })
             .collect(),
         printers: model
