@@ -31,6 +31,7 @@ function record(noun, outcome, code, sentence, more = {}) {
     ...more,
   }
   row.member_name = box.members.find((m) => m.id === row.member)?.name ?? null
+  row.device ??= null
   box.events.unshift(row)
   for (const stream of streams) stream.write(`id: ${row.id}\nevent: record\ndata: ${JSON.stringify(row)}\n\n`)
   return row
@@ -121,6 +122,12 @@ const routes = {
       password: [1, 2, 3, 4].map(() => secret(5)).join('-'),
     }
   },
+  'POST /api/members/:id/onboarding-links': () => ({
+    url: `https://doorpost.${site.realm}/join/${secret(27)}`,
+    expires_at: now() + 86_400_000,
+    svg: '<svg viewBox="0 0 3 3"><path fill="#fff" d="M0,0h3v3h-3z"/><path d="M1,1h1v1h-1z"/></svg>',
+    blocks: '',
+  }),
   'POST /api/members/:id/badges': ({ label = '' }, { id }) => {
     const credential = newCredential('badge', label)
     member(id).credentials.push(credential)

@@ -12,6 +12,7 @@ const row = (n: number): HistoryRecord => ({
   sentence: 's',
   member: null,
   member_name: null,
+  device: null,
   place: null,
   facts: {},
   personal: {},

@@ -197,6 +197,7 @@ describe('history', () => {
     sentence: 'The plan’s hours are over.',
     member: 'mem_1',
     member_name: 'Ada Lindqvist',
+    device: null,
     place: 'street',
     facts: {},
     personal: { badge: '04A1B2C3' },
@@ -238,6 +239,7 @@ test('a healthy box has nothing to say; each fault has a sentence', () => {
     online: 0,
     events_dropped: 0,
     generation: 1,
+    warnings: [],
   }
   expect(troubles(null, null)).toEqual([])
   expect(troubles(details, { ready: true, components: { store: 'ok' } })).toEqual([])

@@ -3,7 +3,7 @@
 // 1970 UTC; `_minor` is hundredths of the site's currency.
 import type * as schema from './schema'
 
-export type { NewMember, Problem, Readiness } from './schema'
+export type { Code, NewMember, Problem, Readiness } from './schema'
 
 type Timestamp = number
 
@@ -24,11 +24,14 @@ export interface MemberStatus extends schema.StatusView {
   since: Timestamp | null
 }
 
-export type CredentialKind = 'wifi-key' | 'badge' | 'print-token'
+export type CredentialKind =
+  'wifi-key' | 'badge' | 'print-token' | 'device-certificate' | 'wifi-passphrase' | 'registered-device'
 
 export interface Credential extends schema.CredentialView {
   kind: CredentialKind
   username: string | null
+  /** Of the one device that it is for. */
+  mac?: string | null
   revoked_at: Timestamp | null
 }
 
@@ -87,6 +90,8 @@ export interface HistoryRecord extends schema.RecordView {
   outcome: Outcome
   member: string | null
   member_name: string | null
+  /** What the device or badge is called; of an unknown device its address. */
+  device: string | null
   place: string | null
 }
 

@@ -1,6 +1,7 @@
 // Every call that the UI makes, by noun. The types are the API's own.
 import { http } from './http'
 import type {
+  Code,
   Credential,
   Door,
   HistoryRecord,
@@ -43,6 +44,8 @@ export const people = {
   end: (id: string) => http.post<Member>(`/api/members/${at(id)}/end`),
   issueWifiKey: (id: string, label: string) =>
     http.post<Issued>(`/api/members/${at(id)}/wifi-keys`, label === '' ? {} : { label }),
+  openLink: (id: string, label: string) =>
+    http.post<Code>(`/api/members/${at(id)}/onboarding-links`, label === '' ? {} : { label }),
   issuePrintToken: (id: string) => http.post<Issued>(`/api/members/${at(id)}/print-token`),
   addBadge: (id: string, uid: string, label: string) =>
     http.post<Issued>(`/api/members/${at(id)}/badges`, label === '' ? { uid } : { uid, label }),

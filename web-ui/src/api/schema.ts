@@ -1,9 +1,36 @@
 // Written by tools/schema.mjs from docs/openapi.json: change the daemon, not this file.
 
-export interface AccessPointView {
-  address: string
-  coa_port: number
+export interface AccessPointState {
+  address?: string | null
+  certificate?: CertificateState | null
+  /** Its RadSec connections that are open. */
+  connections: number
   name: string
+  /** Whether it may come by RadSec. */
+  radsec: boolean
+}
+
+export interface AccessPointView {
+  /** Where its packets over UDP come from, and where those by RadSec must. */
+  address?: string | null
+  /** Where it takes Disconnect-Requests over UDP. */
+  coa_port?: number | null
+  name: string
+  /** Whether it may come by RadSec. */
+  radsec: boolean
+}
+
+export interface AccessPoints {
+  access_points: AccessPointState[]
+}
+
+export type CertificateFormat = "pkcs12" | "pkcs12-legacy" | "pem"
+
+export interface CertificateState {
+  expires_at: number
+  /** SHA-256 in hexadecimal. */
+  fingerprint: string
+  issued_at: number
 }
 
 export interface Claim {
@@ -11,12 +38,25 @@ export interface Claim {
   password: string
 }
 
+/** Something to scan. */
+export interface Code {
+  /** The code for a terminal. */
+  blocks: string
+  expires_at?: number | null
+  /** The code as an image. */
+  svg: string
+  /** The link; none for a passphrase. */
+  url?: string | null
+}
+
 export interface CredentialView {
   id: string
   issued_at: number
-  /** `wifi-key`, `badge` or `print-token`. */
+  /** `wifi-key`, `badge`, `print-token`, `device-certificate`, `wifi-passphrase` or `registered-device`. */
   kind: string
   label: string
+  /** The device's address, where the credential is of that device alone. */
+  mac?: string | null
   revoked_at?: number | null
   username?: string | null
 }
@@ -33,6 +73,8 @@ export interface Details {
   realm: string
   time_trusted: boolean
   time_zone: string
+  /** What stands open in the site file that an operator should know of, in sentences. */
+  warnings: string[]
 }
 
 /** What to enter into the device; the password is shown in this answer only. */
@@ -71,13 +113,46 @@ export interface Events {
   events: RecordView[]
 }
 
+/** A file for one kind of device. */
+export type Format = "apple" | "windows" | "eap-config" | "onc"
+
 /** A credential as it is shown once. */
 export interface Issued {
   credential_id: string
   password?: string | null
+  /** The networks that a passphrase is for. */
+  ssids?: string[]
   /** Where to print with it. */
   uris?: string[]
   username?: string | null
+}
+
+/** What to install on the access point, in PEM; the key is in this answer only. */
+export interface IssuedCertificate {
+  access_point: string
+  /** The CA that signed the box's own certificate: what the access point checks the box by. */
+  ca: string
+  certificate: string
+  expires_at: number
+  /** SHA-256 of the certificate, in hexadecimal. */
+  fingerprint: string
+  key: string
+  /** The DNS name in the certificate. */
+  name: string
+}
+
+/** A file that holds a secret, as it is handed out once. */
+export interface IssuedFile {
+  /** In base64. */
+  content: string
+  credential_id: string
+  expires_at?: number | null
+  file_name: string
+  /** The user name, or the name in the certificate. */
+  identity: string
+  media_type: string
+  /** What the file is protected with; none when it needs no password or holds it. */
+  password?: string | null
 }
 
 /** A print job as the API shows it. */
@@ -132,10 +207,27 @@ export interface Members {
   members: MemberView[]
 }
 
+/** How the device logs in. */
+export type Method = "tls" | "peap" | "ttls"
+
+export interface NetworkState {
+  /** Who tests it, by id. */
+  member_id?: string | null
+  name: string
+  /** `flat` (it has no VLAN), `untested` (its VLAN is not used), `testing` (for one member's devices alone) or `tested`. */
+  state: string
+  until?: number | null
+  vlan?: number | null
+}
+
 export interface NetworkView {
   name: string
   team?: string | null
   vlan?: number | null
+}
+
+export interface Networks {
+  networks: NetworkState[]
 }
 
 export interface NewBadge {
@@ -143,10 +235,21 @@ export interface NewBadge {
   uid: string
 }
 
+export interface NewCertificate {
+  format?: CertificateFormat
+  label?: string | null
+}
+
 export interface NewDevice {
   name: string
   /** `shelly-gen2` or `reader`. */
   profile: string
+}
+
+export interface NewLink {
+  /** The name or address that the device reaches this box by; the box's own name when left out. */
+  host?: string | null
+  label?: string | null
 }
 
 export interface NewMember {
@@ -158,10 +261,34 @@ export interface NewMember {
   valid_until?: number | null
 }
 
+export interface NewPlan {
+  plan: string
+}
+
+export interface NewProfile {
+  format: Format
+  label?: string | null
+  method?: Method | null
+  /** Names on the air; all of the site file's that are `enterprise` when left out. */
+  ssids?: string[]
+}
+
+export interface NewWifiDevice {
+  label?: string | null
+  /** In any usual spelling, such as 02:00:00:00:00:01. */
+  mac: string
+}
+
 export interface NewWifiKey {
   label?: string | null
   /** An operator's own choice; without it the key is generated, which is safer. */
   password?: string | null
+}
+
+export interface NewWifiPassphrase {
+  label?: string | null
+  /** The address of the one device that it is for. Without it the passphrase is for any device of the member, which works only with access points that pass on the handshake, and never with WPA3. */
+  mac?: string | null
 }
 
 export interface OpenFor {
@@ -221,6 +348,8 @@ export interface Readiness {
 export interface RecordView {
   at: number
   code: string
+  /** What the device or badge is called, looked up as well; of an unknown device its MAC address. */
+  device?: string | null
   facts: Record<string, string>
   id: string
   member?: string | null
@@ -260,12 +389,14 @@ export interface SessionView {
   rx_bytes: number
   seen_at: number
   started_at: number
-  /** `admitted`, `unreported`, `open`, `disconnecting` or `disconnect-failed`. */
+  /** `admitted`, `unreported`, `open`, `changing`, `disconnecting` or `disconnect-failed`. */
   state: string
   /** To the device. */
   tx_bytes: number
   username: string
   vlan?: number | null
+  /** The network's VLAN that the device was not put on, because its test is not passed yet. */
+  vlan_withheld?: number | null
 }
 
 export interface Sessions {
@@ -314,6 +445,18 @@ export interface Verdict {
   allowed: boolean
   code: string
   sentence: string
+}
+
+export interface VlanTestOf {
+  /** Id, e-mail address or name of the member whose devices try the VLAN. */
+  member: string
+  /** 1 to 60; 10 when left out. */
+  minutes?: number | null
+}
+
+export interface WantedCode {
+  /** A network of the site file with `security: passphrase`; the first when left out. */
+  ssid?: string | null
 }
 
 export interface Why {

@@ -22,6 +22,12 @@ export function credentialWord(kind: CredentialKind): string {
       return 'Badge'
     case 'print-token':
       return 'Print token'
+    case 'device-certificate':
+      return 'Device certificate'
+    case 'wifi-passphrase':
+      return 'Wi-Fi passphrase'
+    case 'registered-device':
+      return 'Registered device'
   }
 }
 
