@@ -6,9 +6,9 @@ use serde_json::Value;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use support::access_point::{AccessPoint, Answer, Login, LoginError, Usage};
-use support::daemon::{Daemon, demo_site};
+use support::daemon::{Daemon, closed, demo_site};
 use values::MacAddress;
 
 const SECRET: &str = "testing123";
@@ -47,16 +47,6 @@ const TTLS: [&str; 2] = ["eap=TTLS", "phase2=\"auth=PAP\""];
 const PEAP: [&str; 2] = ["eap=PEAP", "phase2=\"auth=MSCHAPV2\""];
 const TLS12: &str = "phase1=\"tls_disable_tlsv1_3=1\"";
 const TLS13: &str = "phase1=\"tls_disable_tlsv1_3=0\"";
-
-/// The demo site, whose `weekdays` are a day that is neither today nor near it.
-fn closed_site(coa_port: Option<u16>) -> String {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
-    let days = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"]; // 1970 began on a Thursday
-    let far = days[usize::try_from((since_1970 / 86_400 + 3) % 7).expect("a small number")];
-    let site = demo_site(None, coa_port);
-    assert!(site.contains("days: mon-fri"));
-    site.replace("days: mon-fri", &format!("days: {far}"))
-}
 
 /// What `doorpost why MEMBER wifi` tells: the newest code of the past, and the code of a try now.
 fn why(daemon: &Daemon, member: &str) -> (String, String) {
@@ -97,7 +87,7 @@ async fn access_point(daemon: &Daemon, coa: SocketAddr) -> AccessPoint {
 /// A daemon and an access point that takes its Disconnect-Requests.
 async fn site_with_access_point(word: &str) -> (Daemon, AccessPoint) {
     let coa = SocketAddr::from((Ipv4Addr::LOCALHOST, support::daemon::free_udp_port()));
-    let daemon = Daemon::start_with(word, &closed_site(Some(coa.port())));
+    let daemon = Daemon::start_with(word, &closed(&demo_site(None, Some(coa.port()))));
     let point = access_point(&daemon, coa).await;
     (daemon, point)
 }
@@ -133,7 +123,7 @@ fn tunnel_group(text: &str) -> Option<String> {
 
 #[test]
 fn refusals_are_refused_alike_and_explained_each() {
-    let daemon = Daemon::start_with("wifi-refusals", &closed_site(None));
+    let daemon = Daemon::start_with("wifi-refusals", &closed(&demo_site(None, None)));
     let mara = daemon.add_member("Mara Holm", "resident", Some("studio"));
     let (username, password) = daemon.issue_wifi_key(&mara);
     for method in [TTLS, PEAP] {
