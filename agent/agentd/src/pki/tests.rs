@@ -270,3 +270,14 @@ fn openssl_verifies_what_was_signed_and_sees_a_change() {
     fs::write(&file, &changed).expect("our own file");
     openssl(&[&verify[..], &[ca.to_str().expect("text")]].concat()).expect_err("changed");
 }
+
+#[test]
+fn the_tls_inside_eap_takes_the_new_certificate_too() {
+    let data = tempfile::tempdir().expect("a folder");
+    let pki = Pki::open(data.path(), "harbour.example", NOW).expect("certificates can be made");
+    let eap = proto::eap::TlsConfigs::new(pki.served(), pki.device_cas().expect("the CA"), Arc::new(At(NOW)));
+    let eap = eap.expect("a configuration").tunnel;
+    let before = Device::connect(&eap, pki.authority(), NOW).expect("trusted").certificate();
+    assert!(pki.renew(days(720)).expect("it can be made"));
+    assert_ne!(Device::connect(&eap, pki.authority(), days(720)).expect("trusted").certificate(), before);
+}

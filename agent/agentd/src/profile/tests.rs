@@ -287,7 +287,7 @@ fn codes_are_read_back_from_terminal_and_image() {
         .and_then(|side| side.rsplit(' ').next())
         .and_then(|side| side.parse().ok())
         .expect("a side");
-    let path = document.descendants().filter_map(|node| node.attribute("d")).last().expect("a path");
+    let path = document.descendants().filter_map(|node| node.attribute("d")).next_back().expect("a path");
     let mut drawn = vec![vec![false; side]; side];
     for module in path.split('M').skip(1) {
         let (x, y) = module.trim_end_matches("h1v1h-1z").split_once(',').expect("a corner");
