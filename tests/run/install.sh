@@ -13,10 +13,11 @@ for goal in "$@"; do
   case $goal in
     build) packages+=(gcc libc6-dev make ca-certificates) node=yes ;;
     # eapoltest, freeradius-utils, cups-ipp-utils, mosquitto-clients, chromium: the real clients that the tests speak with.
+    # tshark reads our RADIUS packets.
     # ippeveprinter (a real printer) needs avahi-daemon and dbus running. hostapd (a switch's port), wpasupplicant and
     # radsecproxy are started by the tests alone; iproute2 makes the network namespaces that they run in.
     test) packages+=(eapoltest freeradius-utils cups-ipp-utils avahi-daemon dbus mosquitto-clients chromium curl jq openssl
-      procps shellcheck sqlite3 systemd hostapd wpasupplicant iproute2 radsecproxy) tools+=("cargo-deny $CARGO_DENY" "cargo-nextest $CARGO_NEXTEST") ;;
+      procps shellcheck sqlite3 systemd hostapd wpasupplicant iproute2 radsecproxy tshark) tools+=("cargo-deny $CARGO_DENY" "cargo-nextest $CARGO_NEXTEST") ;;
     run) packages+=(eapoltest cups-ipp-utils mosquitto-clients) ;;
     # From busybox-static on: what tests/radio/initramfs.sh puts into its guest, and what packs it.
     deep) packages+=(g++ mmdebstrap qemu-system-x86 ovmf eapoltest curl jq

@@ -182,7 +182,8 @@ fn following(session: &Session, terms: &Terms) -> Consequence {
 fn can_change(can: Adjustable, told: Option<&Terms>, terms: &Terms) -> bool {
     let Some(told) = told else { return false };
     let lifted = |old: Option<u16>, new: Option<u16>| old.is_some() && new.is_none();
-    let rates_lifted = lifted(told.rates.up_mbit, terms.rates.up_mbit) || lifted(told.rates.down_mbit, terms.rates.down_mbit);
+    let rates_lifted =
+        lifted(told.rates.up_mbit, terms.rates.up_mbit) || lifted(told.rates.down_mbit, terms.rates.down_mbit);
     let idle_lifted = told.idle_timeout_seconds.is_some() && terms.idle_timeout_seconds.is_none();
     let end_lifted = told.ends_at.is_some() && terms.ends_at.is_none();
     (told.rates == terms.rates || can.rates && !rates_lifted)

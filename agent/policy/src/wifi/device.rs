@@ -96,15 +96,21 @@ pub fn candidates(snapshot: &Snapshot, ssid: &str) -> Vec<Candidate> {
     found.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
-/// The passphrase and what it becomes on an SSID, for the access point.
+/// A passphrase as access points are given it.
+#[derive(Clone, Copy, Debug)]
+pub struct Passphrase<'a> {
+    pub text: &'a Secret<String>,
+    /// What it becomes on the SSID; none until that was worked out.
+    pub pmk: Option<&'a Secret<[u8; 32]>>,
+}
+
+/// The passphrase that a credential is, on an SSID.
 #[must_use]
-pub fn passphrase_for<'a>(
-    snapshot: &'a Snapshot,
-    credential: CredentialId,
-    ssid: &str,
-) -> Option<(&'a Secret<String>, Option<&'a Secret<[u8; 32]>>)> {
+pub fn passphrase_for<'a>(snapshot: &'a Snapshot, credential: CredentialId, ssid: &str) -> Option<Passphrase<'a>> {
     match &snapshot.credentials.get(&credential)?.kind {
-        CredentialKind::WifiPassphrase { passphrase, pmks, .. } => Some((passphrase, pmks.get(ssid))),
+        CredentialKind::WifiPassphrase { passphrase, pmks, .. } => {
+            Some(Passphrase { text: passphrase, pmk: pmks.get(ssid) })
+        }
         CredentialKind::WifiKey { .. }
         | CredentialKind::Badge { .. }
         | CredentialKind::PrintToken { .. }
@@ -145,7 +151,9 @@ pub fn unprepared(snapshot: &Snapshot) -> Vec<Unprepared> {
 /// Whether a credential is, or may be, of the device with this address.
 fn may_be_used_by(credential: &Credential, device: MacAddress) -> bool {
     match credential.kind {
-        CredentialKind::WifiPassphrase { mac: Some(mac), .. } | CredentialKind::RegisteredDevice { mac } => mac == device,
+        CredentialKind::WifiPassphrase { mac: Some(mac), .. } | CredentialKind::RegisteredDevice { mac } => {
+            mac == device
+        }
         CredentialKind::WifiPassphrase { mac: None, .. }
         | CredentialKind::WifiKey { .. }
         | CredentialKind::Badge { .. }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use values::{Mono, Pii, TeamId};
 
+mod certificate;
 mod terms;
 
 const MINUTE: Duration = Duration::from_secs(60);

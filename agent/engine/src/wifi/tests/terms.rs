@@ -119,11 +119,7 @@ fn each_make_gets_its_own_access_accept() {
         (AccessPointProfile::Hostapd, "10", &[]),
         (AccessPointProfile::Unifi, "10", &["41112.3=10000000", "41112.1=50000000"]),
         (AccessPointProfile::Aruba, "office", &["14823.2=10", "14823.9=office"]),
-        (
-            AccessPointProfile::Cisco,
-            "office",
-            &["14179.7=50000", "14179.8=50000", "14179.13=10000", "14179.14=10000"],
-        ),
+        (AccessPointProfile::Cisco, "office", &["14179.7=50000", "14179.8=50000", "14179.13=10000", "14179.14=10000"]),
         (AccessPointProfile::Mikrotik, "10", &["14988.8=10000000/50000000", "14988.26=10", "14988.27=0"]),
         (AccessPointProfile::Ruckus, "10", &[]),
         (AccessPointProfile::Mist, "office", &[]),
@@ -217,7 +213,11 @@ fn a_change_that_is_taken_back_on_its_way_is_told_as_well() {
     let (code, request) = only(&on_plan(&mut world, "resident"));
     assert_eq!((code, vendor_text(&request, 14_988, 8).as_deref()), (Code::CoaRequest, Some("10000000/50000000")));
     answer(&mut world, &lost, Code::CoaAck, None);
-    assert_eq!(phase(&mut world), Some(SessionPhase::Changing), "the answer to what nobody wants any more is no answer");
+    assert_eq!(
+        phase(&mut world),
+        Some(SessionPhase::Changing),
+        "the answer to what nobody wants any more is no answer"
+    );
     answer(&mut world, &request, Code::CoaAck, None);
     assert_eq!(phase(&mut world), Some(SessionPhase::Open));
 }
@@ -257,7 +257,12 @@ fn another_end_is_told_where_that_can_be_and_disturbs_nobody_elsewhere() {
     assert_eq!(phase(&mut world), Some(SessionPhase::Open));
     let warned: Vec<&str> = {
         world.pass(Duration::from_secs(360));
-        world.records.iter().filter(|record| record.code == "wifi-ends-soon").map(|record| record.sentence.as_str()).collect()
+        world
+            .records
+            .iter()
+            .filter(|record| record.code == "wifi-ends-soon")
+            .map(|record| record.sentence.as_str())
+            .collect()
     };
     assert_eq!(warned, ["The membership ends Mon 23 Nov 12:20; the device is logged out then."]);
     assert_eq!(only(&world.pass(Duration::from_secs(900))).0, Code::DisconnectRequest);
@@ -349,7 +354,8 @@ fn an_excuse_covers_neither_eap_nor_proxy_state_nor_a_wrong_signature() {
 #[test]
 fn an_excuse_is_told_when_it_comes_into_force_and_at_every_start() {
     let world = excused();
-    let told: Vec<_> = world.records.iter().filter(|record| record.code == "wifi-message-authenticator-optional").collect();
+    let told: Vec<_> =
+        world.records.iter().filter(|record| record.code == "wifi-message-authenticator-optional").collect();
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].outcome, told[0].place.as_deref()), (Outcome::Warning, Some("hall")));
     let mut again = excused();

@@ -92,7 +92,8 @@ fn an_address_stands_for_what_was_issued_where_it_is_asked() {
     let unbound = || credential(3, passphrase(None, &["Things"]), false);
     let not_there = || Reason::NotAPassphraseNetwork { ssid: "Harbour".into() };
     let (nowhere, things, harbour) = (None, Some("Things"), Some("Harbour"));
-    type Case = (&'static str, Vec<Credential>, Option<&'static str>, Option<CredentialId>, Result<CredentialId, Reason>);
+    type Case =
+        (&'static str, Vec<Credential>, Option<&'static str>, Option<CredentialId>, Result<CredentialId, Reason>);
     let cases: Vec<Case> = vec![
         ("nothing", vec![], nowhere, None, Err(Reason::DeviceNotRegistered)),
         ("nothing, elsewhere", vec![], harbour, None, Err(Reason::DeviceNotRegistered)),
