@@ -73,39 +73,51 @@ fn fault(n: usize, case: &Case, judged: &Judged, told: &[Value]) -> Option<Strin
 }
 
 fn check_judge(case: &Case, judged: &Judged) -> Option<String> {
-    match case.expected {
-        Expected::In { vlan, .. } => {
-            let keys = format!("MPPE keys OK: {}  mismatch: 0", logins(case));
-            let resumed = usize::from(case.again == Again::Resumed);
-            None.or_else(|| (!judged.success).then(|| "the device was not let in".to_owned()))
-                .or_else(|| (!judged.text.contains(&keys)).then(|| format!("not: {keys}")))
-                .or_else(|| {
-                    (judged.vlan() != Some(vlan)).then(|| format!("VLAN {:?} instead of {vlan}", judged.vlan()))
-                })
-                .or_else(|| (judged.resumed() != resumed).then(|| format!("{} resumed handshakes", judged.resumed())))
-        }
-        Expected::Refused(_) => {
-            let has_keys = !judged.text.contains("MPPE keys OK: 0");
-            (judged.success || has_keys).then(|| "the device was let in, or got keys".to_owned())
-        }
+    let Expected::In { vlan, .. } = case.expected else {
+        let has_keys = !judged.text.contains("MPPE keys OK: 0");
+        return (judged.success || has_keys).then(|| "the device was let in, or got keys".to_owned());
+    };
+    let keys = format!("MPPE keys OK: {}  mismatch: 0", logins(case));
+    if !judged.success {
+        Some("the device was not let in".to_owned())
+    } else if !judged.text.contains(&keys) {
+        Some(format!("not: {keys}"))
+    } else if judged.vlan() != Some(vlan) {
+        Some(format!("VLAN {:?} instead of {vlan}", judged.vlan()))
+    } else if judged.is_resumed() != (case.again == Again::Resumed) {
+        Some(format!("the device has resumed: {}", judged.is_resumed()))
+    } else {
+        None
     }
 }
 
+/// The newest record stands first.
 fn check_records(case: &Case, told: &[Value]) -> Option<String> {
-    let expected = match case.expected {
+    let code = match case.expected {
         Expected::In { .. } => "wifi-admitted",
         Expected::Refused(code) => code,
     };
     if told.len() != logins(case) {
         return Some(format!("{} records", told.len()));
     }
-    let another = told.iter().find(|event| event["code"] != expected);
-    if another.is_some() {
-        return Some(format!("not the code `{expected}`"));
+    if told.iter().any(|event| event["code"] != code) {
+        return Some(format!("not the code `{code}`"));
     }
     let Expected::In { method, .. } = case.expected else { return None };
-    let is_other = |event: &&Value| !event["facts"]["method"].as_str().is_some_and(|told| told.starts_with(method));
-    told.iter().find(is_other).map(|_| format!("not the method `{method}`"))
+    let methods: Vec<&str> = told.iter().filter_map(|event| event["facts"]["method"].as_str()).collect();
+    let resumed: Vec<bool> = methods.iter().map(|method| method.ends_with(", resumed")).collect();
+    let expected = match case.again {
+        Again::No => vec![false],
+        Again::Resumed => vec![true, false],
+        Again::InFull => vec![false, false],
+    };
+    if methods.iter().any(|told| !told.starts_with(method)) {
+        Some(format!("not the method `{method}`"))
+    } else if resumed != expected {
+        Some(format!("the box resumed, newest first: {resumed:?}"))
+    } else {
+        None
+    }
 }
 
 /// The box keeps to the access point's Framed-MTU, which EAPOL's header of 4 bytes shares.

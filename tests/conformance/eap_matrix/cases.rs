@@ -33,6 +33,10 @@ pub enum Who {
     Revoked,
     DeviceLimit,
     NoWifiInPlan,
+    /// Under EAP-TLS: a certificate of the box's own device CA that the box does not know, as after a restored backup.
+    UnknownCertificate,
+    /// Under EAP-TLS: a certificate of somebody else's CA.
+    ForeignCertificate,
 }
 
 impl Who {
@@ -47,9 +51,11 @@ impl Who {
             Self::Suspended => "suspended",
             Self::Ended => "membership ended",
             Self::OutsideHours => "outside the plan's hours",
-            Self::Revoked => "revoked key",
+            Self::Revoked => "revoked key or certificate",
             Self::DeviceLimit => "one device too many",
             Self::NoWifiInPlan => "plan without Wi-Fi",
+            Self::UnknownCertificate => "certificate that the box does not know",
+            Self::ForeignCertificate => "certificate of another CA",
         }
     }
 }
@@ -116,6 +122,9 @@ const TTLS_MSCHAPV2: Offer = Offer { name: "TTLS/MSCHAPv2", lines: &["eap=TTLS",
 const TTLS_EAP: Offer = Offer { name: "TTLS/EAP-MSCHAPv2", lines: &["eap=TTLS", "phase2=\"autheap=MSCHAPV2\""] };
 const PEAP: Offer = Offer { name: "PEAP/MSCHAPv2", lines: &["eap=PEAP", "phase2=\"auth=MSCHAPV2\""] };
 
+/// The judge adds the certificate.
+pub const EAP_TLS: Offer = Offer { name: "EAP-TLS", lines: &["eap=TLS"] };
+
 const V12: Tls = Tls { name: "1.2", lines: &["phase1=\"tls_disable_tlsv1_3=1\""] };
 const V13: Tls = Tls {
     name: "1.3",
@@ -148,7 +157,9 @@ const fn other_inner(name: &'static str, lines: &'static [&'static str]) -> Case
 }
 
 /// Each method over each version of TLS: what all the rest is measured against.
-const METHODS: [(Offer, Tls, &str); 8] = [
+const METHODS: [(Offer, Tls, &str); 10] = [
+    (EAP_TLS, V12, "EAP-TLS, TLS 1.2"),
+    (EAP_TLS, V13, "EAP-TLS, TLS 1.3"),
     (TTLS_PAP, V12, "TTLS/PAP, TLS 1.2"),
     (TTLS_PAP, V13, "TTLS/PAP, TLS 1.3"),
     (TTLS_MSCHAPV2, V12, "TTLS/MSCHAPv2, TLS 1.2"),
@@ -192,6 +203,7 @@ fn people() -> Vec<Case> {
     vec![
         in_team(peap, "PEAP/MSCHAPv2, TLS 1.2"),
         in_team(ttls, "TTLS/PAP, TLS 1.3"),
+        in_team(let_in(EAP_TLS, V13, ""), "EAP-TLS, TLS 1.3"),
         Case { who: Who::WithoutRealm, ..peap },
         Case { who: Who::WithoutRealm, ..ttls },
         Case { who: Who::WithDomain, ..peap },
@@ -200,8 +212,11 @@ fn people() -> Vec<Case> {
 
 /// Over TLS 1.3, PEAP and TTLS give no tickets, since Windows fails on them; everything else resumes.
 fn again() -> Vec<Case> {
-    let again = |tls: Tls| if tls.name == V12.name { Again::Resumed } else { Again::InFull };
-    let case = |(offer, tls, method)| Case { again: again(tls), ..let_in(offer, tls, method) };
+    let resumes = |offer: Offer, tls: Tls| tls.name == V12.name || offer.name == EAP_TLS.name;
+    let case = |(offer, tls, method)| {
+        let again = if resumes(offer, tls) { Again::Resumed } else { Again::InFull };
+        Case { again, ..let_in(offer, tls, method) }
+    };
     let small = |case| Case { device_bytes: Some(100), framed_mtu: Some(104), ..case };
     let cases: Vec<Case> = METHODS.into_iter().map(case).collect();
     let resumed = cases.clone().into_iter().filter(|case| case.again == Again::Resumed).map(small);
@@ -245,6 +260,16 @@ fn refused_people() -> Vec<Case> {
         for (offer, tls) in [(TTLS_PAP, V13), (PEAP, V12)] {
             cases.push(Case { who, ..refused(offer, tls, code) });
         }
+        if !matches!(who, Who::WrongKey | Who::Unknown) {
+            cases.push(Case { who, ..refused(EAP_TLS, V13, code) });
+        }
+    }
+    for tls in [V12, V13] {
+        for (who, code) in
+            [(Who::UnknownCertificate, "unknown-certificate"), (Who::ForeignCertificate, "eap-certificate-untrusted")]
+        {
+            cases.push(Case { who, ..refused(EAP_TLS, tls, code) });
+        }
     }
     cases
 }
@@ -254,7 +279,7 @@ fn distrust() -> Vec<Case> {
     for (trust, code) in
         [(Trust::OtherCa, "eap-device-distrusts-ca"), (Trust::OtherName, "eap-device-distrusts-certificate")]
     {
-        for (offer, tls) in [(TTLS_PAP, V13), (PEAP, V12)] {
+        for (offer, tls) in [(TTLS_PAP, V13), (PEAP, V12), (EAP_TLS, V13)] {
             cases.push(Case { trust, ..refused(offer, tls, code) });
         }
     }

@@ -1,6 +1,6 @@
 //! One row before the judge: eapol_test with the network block of the row, and what its log says.
 
-use crate::cases::{Again, Case, Trust, Who};
+use crate::cases::{Again, Case, EAP_TLS, Trust, Who};
 use crate::people::{Key, People};
 use std::fmt::Write as _;
 use std::process::Command;
@@ -32,9 +32,9 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Handshakes that the device's own TLS calls resumed.
-    pub fn resumed(&self) -> usize {
-        self.text.matches("OpenSSL: Handshake finished - resumed=1").count()
+    /// Whether the device's own TLS has resumed a session.
+    pub fn is_resumed(&self) -> bool {
+        self.text.contains("OpenSSL: Handshake finished - resumed=1")
     }
 
     /// The VLAN of the last Access-Accept: eapol_test prints an attribute's name, and its octets on the next line.
@@ -108,6 +108,10 @@ fn network_block(daemon: &Daemon, case: &Case, key: &Key) -> String {
         format!("ca_cert=\"{}\"", ca.display()),
         format!("domain_match=\"{name}\""),
     ];
+    if case.offer.name == EAP_TLS.name {
+        let file = key.certificate.display();
+        lines.extend([format!("client_cert=\"{file}\""), format!("private_key=\"{file}\"")]);
+    }
     lines.extend(case.device_bytes.map(|bytes| format!("fragment_size={bytes}")));
     lines.extend([case.offer.lines, case.tls.lines].concat().iter().map(|&line| line.to_owned()));
     format!("network={{\n  {}\n}}\n", lines.join("\n  "))
