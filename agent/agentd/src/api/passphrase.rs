@@ -42,7 +42,8 @@ async fn issue_wifi_passphrase(
     let site = Arc::clone(&app.shell.registrar.snapshot().site);
     let ssids: Vec<String> = site.ssids_by(SsidSecurity::Passphrase).map(ToOwned::to_owned).collect();
     if ssids.is_empty() {
-        let sentence = "The site file has no network with `security: passphrase`, so a passphrase would open nothing; add one.";
+        let sentence =
+            "The site file has no network with `security: passphrase`, so a passphrase would open nothing; add one.";
         return Err(Problem::new(StatusCode::CONFLICT, "no-passphrase-network", sentence));
     }
     // 96 bits in 23 characters, none of which anybody mistakes for another.

@@ -11,7 +11,7 @@ use super::passphrase::KeySearch;
 use super::receive::Question;
 use super::terms::with_terms;
 use super::{Context, Output, Socket, WifiEngine, record};
-use policy::wifi::device::{AddressQuestion, identify_address, passphrase_for, takes_passphrases};
+use policy::wifi::device::{AddressQuestion, Passphrase, identify_address, passphrase_for, takes_passphrases};
 use policy::wifi::{Admission, Stage, WifiFacts, WifiQuestion, admit};
 use policy::{AccessPointProfile, CredentialKind, Outcome, Reason};
 use proto::radius::find_key::{Dialect, FindKey, FindKeyError};
@@ -93,7 +93,7 @@ impl WifiEngine {
         // The device's own: what was issued for its address, and what it used last.
         let bound = cx.snapshot.passphrase_of_device(applicant.mac).map(|credential| credential.id);
         let own: Vec<CredentialId> = [bound, self.learned(cx, applicant.mac)].into_iter().flatten().collect();
-        let key = |id: CredentialId| passphrase_for(cx.snapshot, id, &ssid).and_then(|(_, pmk)| pmk);
+        let key = |id: CredentialId| passphrase_for(cx.snapshot, id, &ssid).and_then(|passphrase| passphrase.pmk);
         if let Some(&found) = own.iter().find(|&&id| key(id).is_some_and(|pmk| handshake.fits(pmk))) {
             self.passphrases.learn(applicant.mac, found, cx.now.mono);
             return self.judge_device(cx, &applicant, found);
@@ -219,12 +219,15 @@ impl WifiEngine {
 
 /// The passphrase, for access points that check it themselves, in the attributes that they understand.
 fn with_passphrase(cx: &mut Context<'_>, writer: Writer, applicant: &Applicant, credential: CredentialId) -> Writer {
-    let Some(ssid) = applicant.ssid.as_deref().filter(|ssid| takes_passphrases(cx.snapshot, ssid)) else { return writer };
-    let Some((passphrase, pmk)) = passphrase_for(cx.snapshot, credential, ssid) else { return writer };
+    let Some(ssid) = applicant.ssid.as_deref().filter(|ssid| takes_passphrases(cx.snapshot, ssid)) else {
+        return writer;
+    };
+    let Some(Passphrase { text, pmk }) = passphrase_for(cx.snapshot, credential, ssid) else { return writer };
     let points = &cx.snapshot.site.access_points;
-    let profile = points.get(&applicant.question.access_point).map_or(AccessPointProfile::Generic, |point| point.profile);
+    let profile =
+        points.get(&applicant.question.access_point).map_or(AccessPointProfile::Generic, |point| point.profile);
     let (salt, secret) = (cx.entropy.bytes(), applicant.question.secret.expose());
-    let passphrase = passphrase.expose();
+    let passphrase = text.expose();
     let tunnel = |writer: Writer| writer.tunnel_password(passphrase, salt, secret);
     let pair = |writer: Writer| {
         let pair = Secret::new(format!("psk={passphrase}"));

@@ -6,7 +6,9 @@ use super::world::*;
 use policy::{
     AccessPointProfile, Change, Credential, CredentialKind, SiteModel, Ssid, SsidSecurity, wifi::device::Unprepared,
 };
-use proto::radius::{AttributeType, Code, KeyKind, Packet, VENDOR_MICROSOFT, Writer, hide_password, open_salted, vendor};
+use proto::radius::{
+    AttributeType, Code, KeyKind, Packet, VENDOR_MICROSOFT, Writer, hide_password, open_salted, vendor,
+};
 use values::{CredentialId, MacAddress, Pii, Secret};
 
 const SSID: &str = "Andrena_39_Lincoln";
@@ -131,7 +133,11 @@ fn a_registered_device_comes_in_by_its_address_on_its_members_terms() {
     assert_eq!((session.row.member, session.row.credential), (Some(member_id(1)), Some(credential_id(100))));
 
     let sent = world.suspend(1);
-    assert!(sent.iter().any(|(socket, to, _)| (*socket, *to) == (Socket::DynamicAuthorization, COA)));
+    let [(Socket::DynamicAuthorization, COA, request)] = &sent[..] else { panic!("one Disconnect-Request") };
+    let packet = Packet::decode(request).expect("a packet");
+    assert_eq!(packet.text(AttributeType::ACCT_SESSION_ID), Some("a1"));
+    assert_eq!(packet.text(AttributeType::CALLING_STATION_ID), Some("02-00-00-00-00-07"));
+    assert_eq!(packet.text(AttributeType::USER_NAME), None); // hostapd has none for it, and compares
     assert_eq!(ask(&mut world, by_address(3, mac(7), Some("Harbour-Open"))).code, Code::AccessReject);
     assert_eq!(last(&world).code, "member-suspended");
 }
@@ -152,7 +158,6 @@ fn revoking_a_registration_sends_its_device_away_and_no_other() {
     assert_eq!(ask(&mut world, by_address(3, mac(7), None)).code, Code::AccessReject);
     assert_eq!(last(&world).code, "credential-revoked");
 }
-
 
 #[test]
 fn an_unknown_device_is_refused_and_told_of_once_a_minute() {
@@ -216,7 +221,10 @@ fn the_access_point_gets_the_passphrase_of_the_device_in_the_attribute_that_it_t
                 assert_eq!((key.expose().as_slice(), tunnel), (PASSPHRASE.as_bytes(), None));
             }
             Make::Mikrotik => {
-                assert_eq!(vendors(vendor::MIKROTIK, vendor::MIKROTIK_WIRELESS_PSK).as_deref(), Some(PASSPHRASE.as_bytes()));
+                assert_eq!(
+                    vendors(vendor::MIKROTIK, vendor::MIKROTIK_WIRELESS_PSK).as_deref(),
+                    Some(PASSPHRASE.as_bytes())
+                );
             }
             Make::Ruckus => {
                 let key = salted(VENDOR_MICROSOFT, KeyKind::Recv.vendor_type()).expect("it opens");
@@ -283,7 +291,12 @@ fn what_is_wrong_with_a_passphrase_is_told() {
         ("of another device", vec![its(Some(other))], "passphrase-of-other-device", Some(member_id(1))),
         ("revoked", vec![revoked], "credential-revoked", Some(member_id(1))),
         // The device has one of its own, and something else was typed on it: the member reads it.
-        ("not its own", vec![passphrase(101, 2, Some(DEVICE), "its own", [9; 32])], "wrong-passphrase", Some(member_id(2))),
+        (
+            "not its own",
+            vec![passphrase(101, 2, Some(DEVICE), "its own", [9; 32])],
+            "wrong-passphrase",
+            Some(member_id(2)),
+        ),
     ] {
         let mut world = world_with(AccessPointProfile::Hostapd, credentials);
         assert_eq!(ask(&mut world, by_handshake(1)).code, Code::AccessReject, "{what}");
@@ -396,8 +409,9 @@ fn a_network_that_was_named_later_lacks_keys_until_they_are_added() {
         credential: credential_id(100),
         pmks: [("Later".to_owned(), Secret::new([3; 32]))].into(),
     };
-    let planned = policy::apply::plan(&world.snapshot, policy::Actor::System, command.clone(), world.now, &mut world.entropy)
-        .expect("it stands");
+    let planned =
+        policy::apply::plan(&world.snapshot, policy::Actor::System, command.clone(), world.now, &mut world.entropy)
+            .expect("it stands");
     world.change(&planned.changes);
     assert!(policy::wifi::device::unprepared(&world.snapshot).is_empty());
     let again = policy::apply::plan(&world.snapshot, policy::Actor::System, command, world.now, &mut world.entropy);
