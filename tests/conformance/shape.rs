@@ -8,7 +8,10 @@ const FILE_LINES_MAX: usize = 1000;
 /// A function of product code. The aim is 30.
 const FUNCTION_LINES_MAX: usize = 80;
 /// Functions that may be longer, each with its reason. At most five may ever stand here.
-const LONG_FUNCTIONS: &[(&str, &str)] = &[];
+const LONG_FUNCTIONS: &[(&str, &str)] = &[
+    ("agent/policy/src/reason.rs::code", "a table: one line a reason"),
+    ("agent/policy/src/reason.rs::sentence", "a table: one sentence a reason, told apart without a wildcard"),
+];
 const LONG_FUNCTIONS_MAX: usize = 5;
 
 /// A name that says nothing about what is inside.
