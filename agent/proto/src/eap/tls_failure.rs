@@ -4,14 +4,16 @@ use super::client_hello::ClientHello;
 use super::failure::EapFailure;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
-/// The stable code of an alert that a device sent.
+/// The stable code of an alert that a device sent. wpa_supplicant says InternalError when the certificate bears another name than
+/// the one that its profile expects.
 pub(super) const fn alert_code(description: AlertDescription) -> &'static str {
     match description {
         AlertDescription::UnknownCA => "eap-device-distrusts-ca",
         AlertDescription::BadCertificate
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateRevoked => "eap-device-distrusts-certificate",
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::InternalError => "eap-device-distrusts-certificate",
         AlertDescription::CertificateExpired => "eap-device-finds-certificate-expired",
         AlertDescription::ProtocolVersion
         | AlertDescription::HandshakeFailure
@@ -33,7 +35,8 @@ pub(super) fn spoken_alert(description: AlertDescription) -> String {
         AlertDescription::BadCertificate
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateRevoked => format!(
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::InternalError => format!(
             "The device does not accept this box's certificate or its name ({name}); install the newest Wi-Fi profile on it."
         ),
         AlertDescription::CertificateExpired => format!(
