@@ -323,7 +323,9 @@ fn request(cx: &Context<'_>, secret: &Secret<Vec<u8>>, identifier: u8, session: 
         let station = mac.to_string().to_uppercase().replace(':', "-");
         writer = writer.text(AttributeType::CALLING_STATION_ID, &station);
     }
-    if !row.username.0.is_empty() {
+    // A device that came by its address has no user: hostapd finds no session by one, and would say that there is none.
+    let came_by_address = row.mac.is_some() && row.username.0.parse().ok() == row.mac;
+    if !row.username.0.is_empty() && !came_by_address {
         writer = writer.text(AttributeType::USER_NAME, &row.username.0);
     }
     if let Some(terms) = changed_terms(session) {
