@@ -183,7 +183,9 @@ pub fn would_admit(
         CredentialKind::Badge { .. } | CredentialKind::PrintToken { .. } => false,
     };
     let keys = snapshot.credentials_of(member).filter(is_wifi_key);
-    let key = keys.max_by_key(|key| (key.revoked_at.is_none(), key.issued_at)).ok_or(Reason::NoWifiKey)?;
+    let is_over = |key: &&Credential| expiry(key).is_some_and(|end| end <= now.stamp());
+    let best = |key: &&Credential| (key.revoked_at.is_none(), !is_over(key), key.issued_at);
+    let key = keys.max_by_key(best).ok_or(Reason::NoWifiKey)?;
     admit(snapshot, facts, &WifiQuestion { credential: key.id, mac: None, stage: Stage::Joining }, now)
 }
 

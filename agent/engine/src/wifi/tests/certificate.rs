@@ -94,10 +94,24 @@ fn an_expired_certificate_is_refused_and_a_session_ends_with_it() {
 }
 
 #[test]
+fn whoever_is_online_by_a_certificate_goes_when_it_is_revoked() {
+    let mut world = world();
+    let accept = world.login(1, "certificate/1");
+    let class = accept.text(AttributeType::CLASS);
+    assert!(world.account(7, report(7, 1, 1, "A-1", class.as_deref())));
+    let sent =
+        world.change(&[Change::Credential(Credential { revoked_at: Some(world.now.stamp()), ..certificate(2) })]);
+    assert!(disconnects(&sent).is_empty(), "another member's");
+    let sent =
+        world.change(&[Change::Credential(Credential { revoked_at: Some(world.now.stamp()), ..certificate(1) })]);
+    assert_eq!(disconnects(&sent).len(), 1);
+}
+
+#[test]
 fn what_is_offered_follows_the_site_file() {
     let mut world = World::new();
-    assert_eq!(world.engine.eap.methods, MethodKind::ALL);
-    let site = SiteModel { eap_methods: vec![EapMethod::Ttls, EapMethod::Tls], ..world.snapshot.site.as_ref().clone() };
+    assert_eq!(world.engine.eap.methods, [MethodKind::Ttls]);
+    let site = SiteModel { eap_methods: vec![EapMethod::Peap, EapMethod::Tls], ..world.snapshot.site.as_ref().clone() };
     world.change(&[Change::Site(std::sync::Arc::new(site))]);
-    assert_eq!(world.engine.eap.methods, [MethodKind::Ttls, MethodKind::Tls]);
+    assert_eq!(world.engine.eap.methods, [MethodKind::Peap, MethodKind::Tls]);
 }
