@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::Query;
 use policy::{Noun, Outcome, Reason, Record};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::EventFilter;
 use utoipa::{IntoParams, ToSchema};
@@ -127,15 +127,22 @@ async fn nameless(app: &AppState, member: MemberId, filter: EventFilter) -> Resu
     let stopped = |_| Problem::from(Reason::StorageFailed { what: "the query was stopped".into() });
     let known = known.map_err(stopped)?.map_err(|error| Problem::from(error.reason()))?;
     let presence = app.wifi.presence();
-    let live = presence.sessions_of(member).map(|session| session.row.mac);
-    let macs: BTreeSet<String> =
-        known.iter().map(|row| row.mac).chain(live).flatten().map(|mac| mac.to_string()).collect();
-    if macs.is_empty() {
+    let live = presence.sessions_of(member).map(|session| &session.row);
+    let mut devices: BTreeMap<String, Option<CredentialId>> = BTreeMap::new();
+    for row in known.iter().rev().chain(live) {
+        // The newest last: an address is called what it logged in with last.
+        row.mac.and_then(|mac| devices.insert(mac.to_string(), row.credential));
+    }
+    if devices.is_empty() {
         return Ok(Vec::new());
     }
-    let is_hers = |row: &Record| row.member.is_none() && row.personal.get("mac").is_some_and(|mac| macs.contains(&mac.0));
     let rows = query(&app.0, EventFilter { member: None, limit: NAMELESS_LOOKED_AT_MAX, ..filter }).await?;
-    Ok(rows.into_iter().filter(is_hers).collect())
+    let hers = |mut row: Record| {
+        let mac = row.personal.get("mac").filter(|_| row.member.is_none())?;
+        row.credential = *devices.get(&mac.0)?;
+        Some(row)
+    };
+    Ok(rows.into_iter().filter_map(hers).collect())
 }
 
 /// A name that the site file does not have would be answered with an empty past, as if all were well.
