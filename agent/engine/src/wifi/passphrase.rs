@@ -168,6 +168,12 @@ impl Passphrases {
     pub(super) fn end(&mut self, token: u64) -> Option<Applicant> {
         self.searching.remove(&token)
     }
+
+    /// Searches under way.
+    #[cfg(test)]
+    pub(super) fn searching(&self) -> usize {
+        self.searching.len()
+    }
 }
 
 #[cfg(test)]

@@ -11,17 +11,17 @@ use proto::radius::{
 };
 use values::{CredentialId, MacAddress, Pii, Secret};
 
-const SSID: &str = "Andrena_39_Lincoln";
+pub const SSID: &str = "Andrena_39_Lincoln";
 const PASSPHRASE: &str = "Pancakes1124";
 const PMK: &str = "44a4f34b6270fccb7dffa8c9e610e3b80f021c8165bcf53c99c3f818167982ab";
 const ANONCE: &str = "4df70a4285c5c61f177cdbfc29d7e3cac94167f6101f1bcab420dd50c4f8809d";
-const M2: &str = "0203007502010a00100000000000000001c3bb319516614aacfb44e933bf1671131fb1856e5b2721952d414ce3f5aa312b\
+pub const M2: &str = "0203007502010a00100000000000000001c3bb319516614aacfb44e933bf1671131fb1856e5b2721952d414ce3f5aa312b\
     000000000000000000000000000000000000000000000000000000000000000035cddcedad0dfb6a12a2eca55c17c3230016\
     30140100000fac040100000fac040100000fac028c00";
 const RADIO: &str = "34-EF-B6-AF-48-9E";
 const DEVICE: MacAddress = MacAddress([0x8a, 0xb3, 0xa0, 0xeb, 0xd5, 0xe5]);
 
-fn hex(text: &str) -> Vec<u8> {
+pub fn hex(text: &str) -> Vec<u8> {
     let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
     (0..text.len()).step_by(2).map(digit).collect()
 }
@@ -50,11 +50,11 @@ fn credential(id: u8, n: u8, kind: CredentialKind) -> Credential {
     }
 }
 
-fn registered(id: u8, n: u8, mac: MacAddress) -> Credential {
+pub fn registered(id: u8, n: u8, mac: MacAddress) -> Credential {
     credential(id, n, CredentialKind::RegisteredDevice { mac })
 }
 
-fn passphrase(id: u8, n: u8, mac: Option<MacAddress>, passphrase: &str, pmk: [u8; 32]) -> Credential {
+pub fn passphrase(id: u8, n: u8, mac: Option<MacAddress>, passphrase: &str, pmk: [u8; 32]) -> Credential {
     let pmks = [(SSID.to_owned(), Secret::new(pmk))].into();
     credential(id, n, CredentialKind::WifiPassphrase { passphrase: Secret::new(passphrase.into()), mac, pmks })
 }
@@ -64,7 +64,7 @@ fn its(mac: Option<MacAddress>) -> Credential {
     passphrase(100, 1, mac, PASSPHRASE, pmk())
 }
 
-fn world_with(profile: AccessPointProfile, credentials: Vec<Credential>) -> World {
+pub fn world_with(profile: AccessPointProfile, credentials: Vec<Credential>) -> World {
     let mut world = World::new();
     let changes = credentials.into_iter().map(Change::Credential);
     world.change(&[Change::Site(Arc::new(site_of(profile)))].into_iter().chain(changes).collect::<Vec<_>>());
@@ -76,7 +76,7 @@ fn plain(mac: MacAddress) -> String {
 }
 
 /// What hostapd sends with `macaddr_acl=2`: the address as user name and as password.
-fn by_address(identifier: u8, mac: MacAddress, ssid: Option<&str>) -> Writer {
+pub fn by_address(identifier: u8, mac: MacAddress, ssid: Option<&str>) -> Writer {
     let authenticator = authenticator(identifier, mac.0[5]);
     let called = ssid.map_or(RADIO.to_owned(), |ssid| format!("{RADIO}:{ssid}"));
     Writer::request(Code::AccessRequest, identifier, authenticator)
@@ -87,7 +87,7 @@ fn by_address(identifier: u8, mac: MacAddress, ssid: Option<&str>) -> Writer {
 }
 
 /// What hostapd adds with `wpa_psk_radius=3`.
-fn with_handshake(request: Writer, m2: &[u8]) -> Writer {
+pub fn with_handshake(request: Writer, m2: &[u8]) -> Writer {
     let part = |kind: u8, value: &[u8]| [&[26, 0][..], &vendor::FREERADIUS.to_be_bytes(), &[kind], value].concat();
     request
         .attribute(AttributeType::EXTENDED_ATTRIBUTE_5, &part(1, &hex(ANONCE)))
