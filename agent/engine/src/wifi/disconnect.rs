@@ -7,13 +7,13 @@
 //!                  \------- silence --> Silent    / asked again when the access point reports the session again
 //! ```
 
+use super::change::changed_terms;
 use super::leave::Cause;
 use super::presence::SessionPhase;
 use super::receive::Way;
-use super::{Context, Output, Socket, WifiEngine};
-use super::change::changed_terms;
 use super::session::Session;
 use super::terms::{profile_of, with_change};
+use super::{Context, Output, Socket, WifiEngine};
 use policy::{AccessPoint, Outcome};
 use proto::radius::{AttributeType, Authenticator, Code, Packet, ReplyRule, Writer, radsec};
 use std::collections::BTreeMap;
@@ -87,6 +87,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
     fn take(&mut self, to: Way, session: SessionId) -> Option<u8> {
         let free = (1..=u8::MAX).map(|step| self.last_identifier.wrapping_add(step));
         let identifier = free.into_iter().find(|&identifier| !self.sessions.contains_key(&(to, identifier)))?;
@@ -104,43 +109,54 @@ impl Asked {
 impl WifiEngine {
     /// Sends what is due about a leaving session.
     pub(super) fn press(&mut self, cx: &mut Context<'_>, id: SessionId) {
-        let Some(Leaving { cause, progress }) = self.sessions.get_mut(id).and_then(|session| session.leaving.as_mut())
-        else {
+        let Some(Leaving { progress, .. }) = self.sessions.get(id).and_then(|session| session.leaving.as_ref()) else {
             return;
         };
-        let is_change = &cause.is_change();
         match progress {
-            Progress::Waiting { .. } => self.ask(cx, id),
-            Progress::Asking { key, datagram, sends, next_at, .. } if *sends < SENDS_MAX => {
-                *next_at = cx.now.mono + FIRST_WAIT * (1 << *sends);
-                *sends += 1;
-                if *is_change {
-                    self.counters.changes_sent += 1;
-                } else {
-                    self.counters.disconnects_sent += 1;
-                }
-                let ((socket, to), datagram) = (key.0, datagram.clone());
-                self.outputs.push_back(Output::Send { socket, to, datagram });
+            Progress::Waiting { .. } => self.ask(cx, id, None, 0),
+            Progress::Asking { key, sends, .. } if (1..SENDS_MAX).contains(sends) => {
+                let (last, sends) = (key.0, *sends);
+                self.ask(cx, id, Some(last), sends);
             }
             Progress::Asking { .. } => self.give_up(cx, id, Progress::Silent),
             Progress::Refused | Progress::Silent => {}
         }
     }
 
-    fn ask(&mut self, cx: &mut Context<'_>, id: SessionId) {
+    fn send(&mut self, cx: &Context<'_>, id: SessionId) {
+        let Some(leaving) = self.sessions.get_mut(id).and_then(|session| session.leaving.as_mut()) else { return };
+        let Leaving { cause, progress: Progress::Asking { key, datagram, sends, next_at, .. } } = leaving else {
+            return;
+        };
+        *next_at = cx.now.mono + FIRST_WAIT * (1 << *sends);
+        *sends += 1;
+        if cause.is_change() {
+            self.counters.changes_sent += 1;
+        } else {
+            self.counters.disconnects_sent += 1;
+        }
+        let ((socket, to), datagram) = (key.0, datagram.clone());
+        self.outputs.push_back(Output::Send { socket, to, datagram });
+    }
+
+    /// Asks, or asks again after so many sends; by another way than the last one where there is one, for that was in vain.
+    fn ask(&mut self, cx: &mut Context<'_>, id: SessionId, last: Option<Way>, sends: u8) {
         let Some(session) = self.sessions.get(id) else { return };
         let Some(point) = cx.snapshot.site.access_points.get(&session.row().access_point) else {
             return self.give_up(cx, id, Progress::Silent); // no longer in the site file: nobody to ask
         };
-        let Some((to, secret)) = self.way_to(point) else {
-            return self.give_up(cx, id, Progress::Silent); // it comes by RadSec and is not connected
+        let Some((to, secret)) = self.way_to(point, last) else {
+            return self.wait_for_a_connection(cx, id);
         };
+        if last == Some(to) {
+            return self.send(cx, id);
+        }
         let progress = match self.asked.take(to, id) {
             Some(identifier) => match request(cx, &secret, identifier, session) {
                 Some(datagram) => {
                     let authenticator = Packet::decode(&datagram).map_or([0; 16], |packet| *packet.authenticator());
                     let key = (to, identifier);
-                    Progress::Asking { key, authenticator, datagram, sends: 0, next_at: cx.now.mono }
+                    Progress::Asking { key, authenticator, datagram, sends, next_at: cx.now.mono }
                 }
                 None => {
                     self.counters.unencodable += 1;
@@ -150,22 +166,36 @@ impl WifiEngine {
             },
             None => Progress::Waiting { next_at: cx.now.mono + NO_IDENTIFIER_WAIT },
         };
-        let is_asking = matches!(progress, Progress::Asking { .. });
         self.set_progress(id, progress);
-        if is_asking {
-            self.press(cx, id);
+        self.send(cx, id);
+    }
+
+    /// Which way a request goes to an access point, and the secret that signs it: over its own connection, for that is how it
+    /// can be reached through whatever is in between; over UDP where it has none, and in turn with it where one was in vain
+    /// (hostapd behind a proxy for RadSec listens on UDP alone).
+    fn way_to(&self, point: &AccessPoint, last: Option<Way>) -> Option<(Way, Secret<Vec<u8>>)> {
+        let line = self.lines.way_to(&point.name).map(|way| (way, Secret::new(radsec::SECRET.to_vec())));
+        let udp = point.udp.as_ref().map(|udp| {
+            let to = SocketAddr::new(udp.address, udp.coa_port);
+            ((Socket::DynamicAuthorization, to), udp.secret.clone())
+        });
+        match last {
+            Some((Socket::RadSec(_), _)) => udp.or(line),
+            Some((Socket::Authentication | Socket::Accounting | Socket::DynamicAuthorization, _)) | None => {
+                line.or(udp)
+            }
         }
     }
 
-    /// Which way a Disconnect-Request goes, and the secret that signs it: over the access point's own connection, for that is
-    /// how it can be reached through whatever is in between; else over UDP.
-    fn way_to(&self, point: &AccessPoint) -> Option<(Way, Secret<Vec<u8>>)> {
-        let over_udp = || {
-            let udp = point.udp.as_ref()?;
-            let to = SocketAddr::new(udp.address, udp.coa_port);
-            Some(((Socket::DynamicAuthorization, to), udp.secret.clone()))
-        };
-        self.lines.way_to(&point.name).map(|way| (way, Secret::new(radsec::SECRET.to_vec()))).or_else(over_udp)
+    /// The access point comes by RadSec alone, and is not connected.
+    fn wait_for_a_connection(&mut self, cx: &mut Context<'_>, id: SessionId) {
+        let leaving = self.sessions.get(id).and_then(|session| session.leaving.as_ref());
+        if leaving.is_some_and(|leaving| leaving.cause.is_change()) {
+            return self.handle_change_unanswered(cx, id);
+        }
+        let sentence = "The access point is not connected by RadSec, so it cannot be told about the device; it is told when it connects again.";
+        self.record_answer(cx, id, Outcome::Warning, "wifi-access-point-unconnected", sentence);
+        self.set_progress(id, Progress::Silent);
     }
 
     /// A datagram at the port from which Disconnect-Requests leave, or an answer to one by RadSec.
@@ -186,7 +216,9 @@ impl WifiEngine {
         let Some(point) = cx.snapshot.site.access_points.get(&session.row().access_point) else { return };
         let secret = match (via, &point.udp) {
             (Socket::RadSec(_), _) => radsec::SECRET,
-            (Socket::Authentication | Socket::Accounting | Socket::DynamicAuthorization, Some(udp)) => udp.secret.expose(),
+            (Socket::Authentication | Socket::Accounting | Socket::DynamicAuthorization, Some(udp)) => {
+                udp.secret.expose()
+            }
             (Socket::Authentication | Socket::Accounting | Socket::DynamicAuthorization, None) => return,
         };
         let rule = ReplyRule::MessageAuthenticatorOptional;
@@ -197,7 +229,7 @@ impl WifiEngine {
         match packet.code() {
             Code::DisconnectAck => {
                 self.confirm(cx, id);
-                self.end(cx, id, "disconnected");
+                self.end_disconnected(cx, id);
             }
             Code::CoaAck => self.handle_changed(cx, id),
             Code::CoaNak => self.handle_change_refused(cx, id, packet.integer(AttributeType::ERROR_CAUSE)),
@@ -296,7 +328,14 @@ impl WifiEngine {
         self.sessions.get(id)?.leaving.as_ref()?.next_at()
     }
 
-    pub(super) fn record_answer(&mut self, cx: &mut Context<'_>, id: SessionId, outcome: Outcome, code: &str, sentence: &str) {
+    pub(super) fn record_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: SessionId,
+        outcome: Outcome,
+        code: &str,
+        sentence: &str,
+    ) {
         let Some(session) = self.sessions.get(id) else { return };
         let record = super::about(cx, session.row(), outcome, code, sentence.to_owned());
         self.outputs.push_back(Output::Record(record));

@@ -12,8 +12,8 @@
 
 use super::receive::Way;
 use super::{ConnectionId, Context, Output, Socket, WifiEngine};
-use policy::access_point::{ClientCertificate, recognise};
 use policy::Reason;
+use policy::access_point::{ClientCertificate, recognise};
 use proto::radius::radsec::{self, InvalidLength};
 use proto::radius::{Code, DecodeError, Inauthentic, Packet};
 use std::collections::BTreeMap;
@@ -67,7 +67,9 @@ impl HandshakeFault {
                 format!("A client at {from} came to the RadSec port without a certificate; {issue}, with its key.")
             }
             Self::ForeignCertificate => {
-                format!("A client at {from} came to the RadSec port with a certificate that this box did not sign; {issue}.")
+                format!(
+                    "A client at {from} came to the RadSec port with a certificate that this box did not sign; {issue}."
+                )
             }
             Self::ExpiredCertificate => {
                 format!("A client at {from} came to the RadSec port with a certificate that has expired; {issue}.")
@@ -76,15 +78,21 @@ impl HandshakeFault {
                 "A client at {from} came to the RadSec port with a certificate that is not valid yet; set the clock of this box, or issue it again."
             ),
             Self::UnusableCertificate(why) => {
-                format!("A client at {from} came to the RadSec port with a certificate that cannot be used ({why}); {issue}.")
+                format!(
+                    "A client at {from} came to the RadSec port with a certificate that cannot be used ({why}); {issue}."
+                )
             }
             Self::RefusedByClient(why) => format!(
                 "The client at {from} broke off at the RadSec port ({why}); give it the CA of this box (DATA/pki/ca.pem), and let it connect to a name that its certificate has."
             ),
             Self::NotTls(why) => {
-                format!("A client at {from} came to the RadSec port and spoke no TLS that this box speaks ({why}); it needs TLS 1.2 or 1.3.")
+                format!(
+                    "A client at {from} came to the RadSec port and spoke no TLS that this box speaks ({why}); it needs TLS 1.2 or 1.3."
+                )
             }
-            Self::TooSlow => format!("A client at {from} came to the RadSec port and did not finish its TLS handshake in time."),
+            Self::TooSlow => {
+                format!("A client at {from} came to the RadSec port and did not finish its TLS handshake in time.")
+            }
         }
     }
 }
@@ -144,7 +152,10 @@ impl WifiEngine {
                 let before: Vec<ConnectionId> = self.lines.of(&access_point).map(|(id, _)| id).collect();
                 let too_many = before.len().saturating_sub(CONNECTIONS_PER_ACCESS_POINT_MAX - 1);
                 before.into_iter().take(too_many).for_each(|oldest| self.close(oldest));
-                self.lines.open.insert(connection, Line { access_point, certificate, from });
+                self.lines.open.insert(connection, Line { access_point: access_point.clone(), certificate, from });
+                // About whom it could not be asked while it was away.
+                let sessions = self.sessions.of_access_point(&access_point);
+                sessions.into_iter().for_each(|id| self.press_again(cx, id));
             }
             Err(reason) => self.turn_away(cx, connection, from.ip(), &reason),
         }
@@ -202,7 +213,8 @@ impl WifiEngine {
     pub(super) fn handle_unframed(&mut self, cx: &mut Context<'_>, connection: ConnectionId, invalid: InvalidLength) {
         let Some(line) = self.lines.open.remove(&connection) else { return };
         self.counters.malformed += 1;
-        let sentence = format!("The access point sent something that is not RADIUS: {invalid}. Its connection was closed.");
+        let sentence =
+            format!("The access point sent something that is not RADIUS: {invalid}. Its connection was closed.");
         self.warn(cx, "wifi-malformed", line.access_point.as_str(), &sentence);
     }
 
