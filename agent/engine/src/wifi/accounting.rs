@@ -4,12 +4,13 @@
 //! applying it again changes nothing but that the rows which could not be written (unwritten.rs) are tried again with it.
 
 use super::answer::INTERIM_INTERVAL;
+use super::leave::Cause;
 use super::receive::Question;
 use super::session::{AcctKey, Session, Stage};
 use super::unwritten::Concern;
 use super::{Context, Output, Socket, WifiEngine, about};
 use policy::wifi::{WifiFacts, WifiQuestion, admit, credential_of_session};
-use policy::{Outcome, SessionRow};
+use policy::{Outcome, Reason, SessionRow};
 use proto::radius::Code;
 use proto::radius::accounting::{AccountingRequest, SessionReport, SessionStatus, terminate_cause_word};
 use std::time::Duration;
@@ -106,6 +107,7 @@ impl WifiEngine {
     /// Start and Interim-Update: the session is open, whatever was known of it before.
     fn handle_alive(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
         let (mut rows, running) = self.give_up_name(cx, key, report);
+        let mut is_extra = false;
         let id = match (running, self.ended(key)) {
             (Some(id), _) => id,
             (None, Some(ended)) if is_lost(ended) => self.find_again(cx, ended.clone()),
@@ -114,8 +116,9 @@ impl WifiEngine {
             }
             (None, Some(_) | None) => {
                 self.sessions.forget(key);
-                let (id, superseded) = self.open(cx, key, report);
+                let (id, superseded, had_place) = self.open(cx, key, report);
                 rows.extend(superseded);
+                is_extra = !had_place;
                 id
             }
         };
@@ -130,6 +133,9 @@ impl WifiEngine {
         self.dirty = true;
         // The world may have changed between the Access-Accept and now, or while the access point did not listen.
         self.judge(cx, id);
+        if is_extra {
+            self.keep_to_limit(cx, id);
+        }
         self.press_again(cx, id);
         self.notice_vlan(cx, id);
         rows
@@ -172,26 +178,43 @@ impl WifiEngine {
         cx: &mut Context<'_>,
         key: &AcctKey,
         report: &SessionReport<'_>,
-    ) -> (SessionId, Vec<SessionRow>) {
+    ) -> (SessionId, Vec<SessionRow>, bool) {
         let session = self.adopt(cx, key, report);
+        let had_place = matches!(session.stage, Stage::Admitted { .. });
         let id = session.row().id;
         let began = about(cx, session.row(), Outcome::Noted, "wifi-session-began", "The device is online.".to_owned());
-        let superseded = match report.status {
-            SessionStatus::Start => {
-                let others = report.mac.map(|mac| self.sessions.of_device(mac)).unwrap_or_default();
-                others.into_iter().filter_map(|other| self.finish_session(cx, other, "superseded")).collect()
-            }
-            SessionStatus::InterimUpdate | SessionStatus::Stop => Vec::new(),
-        };
+        let superseded = self.supersede(cx, &session);
         self.record(began);
         if self.sessions.is_full() {
             self.counters.sessions_shed += 1;
             let mut row = session.row().clone();
             update(&mut row, report, cx.now.stamp());
-            return (id, superseded.into_iter().chain([row]).collect());
+            return (id, superseded.into_iter().chain([row]).collect(), had_place);
         }
         self.sessions.insert(session);
-        (id, superseded)
+        (id, superseded, had_place)
+    }
+
+    /// A session that comes without a place: it was let in, but its place was not held any more when its access point told of
+    /// it, or nobody here let it in. When others have all places by now, it has to go.
+    fn keep_to_limit(&mut self, cx: &mut Context<'_>, id: SessionId) {
+        let Some(row) = self.sessions.get(id).map(Session::row) else { return };
+        let (Some(credential), Some(member), Some(mac)) = (row.credential, row.member, row.mac) else { return };
+        let live = self.sessions.live_devices(member);
+        let question = WifiQuestion { credential, mac: Some(mac), stage: policy::wifi::Stage::Joining };
+        if let Err(reason @ Reason::DeviceLimit { .. }) = admit(cx.snapshot, &WifiFacts { live: &live }, &question, cx.now) {
+            self.send_away(cx, id, Cause::Refused(reason));
+        }
+    }
+
+    /// The rows of the sessions of this device that began before this one: it has roamed, or its access point forgot to say
+    /// Stop. One that began later is of where the device is by now.
+    fn supersede(&mut self, cx: &mut Context<'_>, by: &Session) -> Vec<SessionRow> {
+        let (id, began) = (by.row().id, by.began);
+        let others = by.row().mac.map(|mac| self.sessions.of_device(mac)).unwrap_or_default();
+        let is_over = |other: &SessionId| *other != id && self.sessions.get(*other).is_some_and(|other| other.began <= began);
+        let over: Vec<SessionId> = others.into_iter().filter(is_over).collect();
+        over.into_iter().filter_map(|other| self.finish_session(cx, other, "superseded")).collect()
     }
 
     /// Makes the session that an access point names: out of the one that was admitted, else out of what its Class or its user
@@ -205,10 +228,11 @@ impl WifiEngine {
             (None, Some(last)) => reported(cx, key, report, Some(last)),
             (None, None) => reported(cx, key, report, None),
         };
-        let age = u64::from(report.delay_seconds) + u64::from(report.session_seconds);
+        let age = Duration::from_secs(u64::from(report.delay_seconds) + u64::from(report.session_seconds));
+        session.began = cx.now.mono - age;
         let row = session.row_mut();
         row.acct_session_id.clone_from(&key.1);
-        row.started_at = cx.now.stamp() - Duration::from_secs(age);
+        row.started_at = cx.now.stamp() - age;
         session
     }
 
@@ -233,6 +257,7 @@ impl WifiEngine {
 
     fn handle_stop(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
         let cause = report.terminate_cause.map_or("unknown", terminate_cause_word);
+        let mut superseded = Vec::new();
         let id = match (self.sessions.by_acct(key), self.ended(key)) {
             (Some(id), _) => id,
             (None, Some(ended)) => {
@@ -245,6 +270,7 @@ impl WifiEngine {
             (None, None) => {
                 let session = self.adopt(cx, key, report);
                 let id = session.row().id;
+                superseded = self.supersede(cx, &session);
                 self.sessions.insert(session); // for the moment: it ends below
                 id
             }
@@ -253,7 +279,8 @@ impl WifiEngine {
             update(session.row_mut(), report, cx.now.stamp());
         }
         self.confirm(cx, id);
-        self.finish_session(cx, id, cause).into_iter().collect()
+        superseded.extend(self.finish_session(cx, id, cause));
+        superseded
     }
 
     /// The rows of an access point whose sessions are all over.
@@ -272,6 +299,17 @@ impl WifiEngine {
     pub(super) fn end(&mut self, cx: &mut Context<'_>, id: SessionId, cause: &'static str) {
         let row = self.finish_session(cx, id, cause);
         self.write(row.into_iter().collect(), None);
+    }
+
+    /// Ends a session that its access point has disconnected, and with it what is left of its device elsewhere: of a session
+    /// that was never reported no Start came that would have.
+    pub(super) fn end_disconnected(&mut self, cx: &mut Context<'_>, id: SessionId) {
+        if let Some(session) = self.sessions.remove(id) {
+            let rows = self.supersede(cx, &session);
+            self.sessions.insert(session);
+            self.write(rows, None);
+        }
+        self.end(cx, id, "disconnected");
     }
 
     /// Takes a session out of the table; its row, if the access point ever reported it.

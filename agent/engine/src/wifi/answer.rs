@@ -141,6 +141,7 @@ impl WifiEngine {
             self.withdraw(id);
             if let Some(session) = self.sessions.get_mut(id) {
                 session.timeout = timeout;
+                session.began = cx.now.mono;
                 session.accepted = accepted;
                 session.judge_at = judge_at(cx, admission);
                 session.begin_terms(admission);
@@ -181,6 +182,7 @@ impl WifiEngine {
         }
         let stage = Stage::Admitted { place_until: cx.now.mono + PLACE_HELD };
         let mut session = Session::new(row, stage, timeout);
+        session.began = cx.now.mono;
         session.judge_at = judge_at(cx, admission);
         session.begin_terms(admission);
         session.accepted = accepted;

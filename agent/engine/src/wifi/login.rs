@@ -40,7 +40,7 @@ pub(super) struct Login {
     /// The method of the last step that knew it.
     pub(super) method: Option<Method>,
     touched_at: Mono,
-    /// Requests of the device so far.
+    /// Challenges so far: after the second, its device has answered one.
     rounds: u32,
     work: Work,
 }
@@ -138,7 +138,7 @@ impl WifiEngine {
             claim: Claim::default(),
             method: None,
             touched_at: cx.now.mono,
-            rounds: 1,
+            rounds: 0,
             work: Work::Working { token },
         };
         self.logins.insert(state, login);
@@ -189,9 +189,8 @@ impl WifiEngine {
         let Some(login) = self.logins.get_mut(&key) else { return };
         let Work::Waiting(conversation) = std::mem::replace(&mut login.work, Work::Working { token }) else { return };
         login.touched_at = cx.now.mono;
-        login.rounds += 1;
         let previous = std::mem::replace(&mut login.question, question);
-        self.logins.went_on(&key, &through);
+        self.logins.moved(&key, &through);
         self.authentication_seen.arrived(&previous.key(), previous.authenticator());
         self.compute(token, conversation, EapInput::Response(eap));
     }
@@ -212,7 +211,11 @@ impl WifiEngine {
         match step {
             EapStep::Request(packet) => {
                 login.work = Work::Waiting(conversation);
+                login.rounds += 1;
                 let question = login.question.clone();
+                if login.rounds > 1 {
+                    self.logins.went_on(&state);
+                }
                 self.challenge(&question, &state, &packet);
             }
             EapStep::NeedCredential { username } => {

@@ -65,12 +65,14 @@ pub(super) struct Session {
     pub(super) accepted: Option<(Key, Authenticator)>,
     /// Session-Timeout as last given: an unreported session is gone by then.
     pub(super) timeout: Duration,
+    /// When the device came to this access point; the beginning of time for a session of before a restart.
+    pub(super) began: Mono,
 }
 
 impl Session {
     pub(super) fn new(row: SessionRow, stage: Stage, timeout: Duration) -> Self {
         let view = Arc::new(SessionView { row, phase: SessionPhase::Admitted });
-        Self { view, stage, leaving: None, judge_at: None, told: None, ending: Ending::default(), counted_from: (0, 0), accepted: None, timeout }
+        Self { view, stage, leaving: None, judge_at: None, told: None, ending: Ending::default(), counted_from: (0, 0), accepted: None, timeout, began: Mono(0) }
     }
 
     /// The device has just been let in on these terms.

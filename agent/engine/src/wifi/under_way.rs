@@ -100,20 +100,24 @@ impl Logins {
         self.belongs_to(state, device);
     }
 
-    /// Its device has answered, through this access point.
-    pub(super) fn went_on(&mut self, state: &StateKey, through: &AccessPointName) {
+    /// Its device has answered, and is no newcomer any more.
+    pub(super) fn went_on(&mut self, state: &StateKey) {
         let Some(place) = self.by_state.get_mut(state) else { return };
         self.last_turn += 1;
         self.newcomers.remove(&place.turn);
         self.in_progress.remove(&place.turn);
         place.turn = self.last_turn;
         self.in_progress.insert(self.last_turn, *state);
-        if let Some((point, mac)) = place.device.take_if(|(point, _)| point != through) {
-            let moved = Some((through.clone(), mac));
-            place.device.clone_from(&moved);
-            self.no_longer_of(state, Some((point, mac)));
-            self.belongs_to(*state, moved);
-        }
+    }
+
+    /// It came through this access point, which may be another than before.
+    pub(super) fn moved(&mut self, state: &StateKey, through: &AccessPointName) {
+        let Some(place) = self.by_state.get_mut(state) else { return };
+        let Some((point, mac)) = place.device.take_if(|(point, _)| point != through) else { return };
+        let device = Some((through.clone(), mac));
+        place.device.clone_from(&device);
+        self.no_longer_of(state, Some((point, mac)));
+        self.belongs_to(*state, device);
     }
 
     pub(super) fn remove(&mut self, state: &StateKey) -> Option<Login> {

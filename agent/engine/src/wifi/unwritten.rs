@@ -70,6 +70,11 @@ pub(super) struct Unwritten {
 }
 
 impl Unwritten {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.unsaved.is_empty() && self.failed.is_empty()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.waiting.len() >= WAITING_MAX || self.unsaved.len() >= UNSAVED_MAX
     }

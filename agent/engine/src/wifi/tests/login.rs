@@ -183,23 +183,13 @@ fn a_login_that_nobody_goes_on_with_is_given_up_and_written_down() {
     let begun = world.exchange(&access_request(2, 2, None, &identity(1))).expect("a challenge");
     let odd = access_request(3, 2, begun.state().as_deref(), &[2]);
     assert!(world.exchange(&odd).is_none(), "an EAP packet that is discarded is not answered");
-    world.pass(Duration::from_secs(61));
-    assert_eq!((world.engine.logins(), world.engine.counters().logins_abandoned), (0, 2));
-    assert_eq!(world.codes(), ["eap-abandoned"], "one that never went beyond its first request is not worth a row");
-}
-
-#[test]
-fn new_logins_are_shed_before_those_under_way() {
-    let mut world = World::new();
-    let first = world.exchange(&access_request(1, 1, None, &identity(1))).expect("a challenge");
-    for port in 1..=6_000_u16 {
-        let from = SocketAddr::new(POINT.ip(), port);
-        world.receive(Socket::Authentication, from, &access_request(1, 2, None, &identity(1)));
-    }
-    assert_eq!(world.engine.logins(), 4_096);
-    assert_eq!(world.engine.counters().logins_shed, 6_001 - 4_096);
-    let second = access_request(2, 1, first.state().as_deref(), &proof(2, "user-1/1"));
-    assert_eq!(world.exchange(&second).map(|reply| reply.code), Some(Code::AccessAccept));
+    world.go_on(3);
+    world.pass(Duration::from_secs(11));
+    assert_eq!((world.engine.logins(), world.engine.counters().logins_abandoned), (1, 2));
+    assert_eq!(world.codes(), [""; 0], "one that never went beyond its first request is not worth a row");
+    world.pass(Duration::from_secs(50));
+    assert_eq!((world.engine.logins(), world.engine.counters().logins_abandoned), (0, 3));
+    assert_eq!(world.codes(), ["eap-abandoned"]);
 }
 
 #[test]
@@ -240,13 +230,13 @@ fn a_device_that_falls_silent_on_our_alert_is_told_of_by_its_reason() {
     let hello = [&[3, 1][..], &[7; 32], &[0, 0, 2, 0xC0, 0x13, 1, 0]].concat();
     let message = [&[1, 0, 0, u8::try_from(hello.len()).expect("short")][..], &hello].concat();
     let record = [&[0x16, 3, 1, 0, u8::try_from(message.len()).expect("short")][..], &message].concat();
-    let identifier = start.packet().eap_message().expect("a Request")[1];
+    let [identifier, kind] = [1, 4].map(|at| start.packet().eap_message().expect("a Request")[at]);
     let length = u8::try_from(6 + record.len()).expect("short");
-    let response = [&[2, identifier, 0, length, 21, 0][..], &record].concat();
+    let response = [&[2, identifier, 0, length, kind, 0][..], &record].concat();
     let alert = exchange(&mut world, &access_request(2, 1, start.state().as_deref(), &response));
     assert_eq!(alert.code, Code::AccessChallenge);
     assert_eq!(alert.packet().eap_message().expect("a Request")[6], 0x15, "a TLS record of type alert");
     world.pass(Duration::from_secs(61));
-    assert_eq!(world.codes(), ["eap-tls-unsupported"]);
-    assert!(world.records[0].sentence.contains("TLS 1.2"), "{}", world.records[0].sentence);
+    assert_eq!(world.codes(), ["eap-tls-too-old"]);
+    assert!(world.records[0].sentence.contains("only TLS 1.0"), "{}", world.records[0].sentence);
 }

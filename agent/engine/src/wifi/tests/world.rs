@@ -1,7 +1,7 @@
 //! One access point, some devices, one engine, and a worker that speaks by a script.
 //!
 //! The script: a device's first Response is its identity and is answered with a Request; its second says `user/key` and leads
-//! to NeedCredential, Proven and Success or Failure, as proto::eap would.
+//! to NeedCredential, Proven and Success or Failure, as proto::eap would, or says `more` and gets another Request.
 
 use super::super::*;
 use policy::snapshot::Loaded;
@@ -98,7 +98,7 @@ pub fn site() -> SiteModel {
     SiteModel {
         generation: 1,
         ssids: Vec::new(),
-        eap_methods: policy::EapMethod::ALL.to_vec(),
+        eap_methods: vec![policy::EapMethod::Ttls], // what scripts and raw packets speak
         site: Site {
             name: "Harbour Works".into(),
             realm: "harbour.example".into(),
@@ -156,6 +156,9 @@ impl Script {
                     return EapStep::Request(vec![1, identifier.wrapping_add(1), 0, 6, 21, 0x20]);
                 }
                 let text = String::from_utf8_lossy(&packet[5..]).into_owned();
+                if text == "more" {
+                    return EapStep::Request(vec![1, identifier.wrapping_add(1), 0, 6, 21, 0]);
+                }
                 if let Some((shown, method)) = by_tls(&text) {
                     self.heard.insert(at, (2, text, true));
                     return EapStep::Proven { shown, correct: true, method };
@@ -332,7 +335,7 @@ impl World {
         }
     }
 
-    fn set_time(&mut self, mono: Mono) {
+    pub fn set_time(&mut self, mono: Mono) {
         let by = mono.since(self.now.mono);
         self.now = match self.now.wall {
             values::Wall::Trusted(at) => Now::trusted(mono, at + by),
@@ -421,6 +424,13 @@ impl World {
         sent.iter()
             .find(|(socket, to, _)| (*socket, *to) == (Socket::Authentication, POINT))
             .map(|(_, _, bytes)| Reply::to(request, bytes))
+    }
+
+    /// Device `n` begins a login and is in the middle of it: the answer to its second packet, with another challenge.
+    pub fn go_on(&mut self, n: u8) -> Reply {
+        let challenge = self.exchange(&access_request(n, n, None, &identity(1))).expect("a challenge");
+        let more = access_request(n.wrapping_add(50), n, challenge.state().as_deref(), &proof(2, "more"));
+        self.exchange(&more).expect("another challenge")
     }
 
     /// A whole login of device `n` as `text` (`user-1/1`).
