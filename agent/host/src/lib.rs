@@ -6,6 +6,7 @@ pub mod entropy;
 pub mod notify;
 pub mod sandbox;
 pub mod tcp;
+pub mod udp;
 
 pub use clock::Clock;
 pub use entropy::OsEntropy;

@@ -14,8 +14,8 @@
 
 mod workers;
 
-use crate::shell::Shell;
 use super::radsec::{self, Line};
+use crate::shell::Shell;
 use engine::Context;
 use engine::wifi::{ConnectionId, Input, Output, Presence, SessionPhase, Socket, WifiEngine};
 use policy::access_point::ClientCertificate;
@@ -27,6 +27,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 use tokio::net::{TcpListener, UdpSocket};
@@ -42,6 +43,8 @@ const QUESTIONS_MAX: usize = 64;
 const TOLD_MAX: usize = 256;
 /// Datagrams taken from one socket before timers, workers and the other sockets have their turn.
 const BATCH_MAX: usize = 32;
+/// Datagrams that wait: all logins that the engine has under way at one time, some 300 octets each.
+const WAITING_MAX: usize = 4_096;
 
 /// A device on the Wi-Fi, as the API shows it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -70,7 +73,12 @@ pub struct SessionView {
 
 /// What the RadSec port tells the engine's task.
 pub(super) enum Told {
-    Connected { line: Line, connection: ConnectionId, from: SocketAddr, certificate: ClientCertificate },
+    Connected {
+        line: Line,
+        connection: ConnectionId,
+        from: SocketAddr,
+        certificate: ClientCertificate,
+    },
     Engine(Input),
     /// There was no place for a connection.
     ConnectionShed,
@@ -242,6 +250,7 @@ pub async fn spawn(
         engine,
         snapshot,
         sockets,
+        waiting: VecDeque::new(),
         lines: BTreeMap::new(),
         lines_shed: 0,
         workers,
@@ -260,11 +269,27 @@ pub async fn spawn(
 }
 
 struct Sockets {
-    auth: UdpSocket,
-    acct: UdpSocket,
-    dynamic: UdpSocket,
+    auth: Port,
+    acct: Port,
+    dynamic: Port,
     /// They listen on all of IPv6, and reach IPv4 by mapped addresses.
     is_v6: bool,
+}
+
+/// One UDP socket: to be woken by, and to be looked at without asking whether it woke anybody.
+struct Port {
+    woken: UdpSocket,
+    direct: std::net::UdpSocket,
+}
+
+impl Port {
+    /// Within the runtime that is to serve it.
+    fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
+        if let Err(error) = host::udp::widen_receive_buffer(&socket) {
+            tracing::debug!(%error, "a socket keeps its receive buffer");
+        }
+        Ok(Self { direct: socket.try_clone()?, woken: UdpSocket::from_std(socket)? })
+    }
 }
 
 impl Sockets {
@@ -273,12 +298,11 @@ impl Sockets {
         let is_v6 = sockets[0].local_addr()?.is_ipv6();
         let [auth, acct, dynamic] = sockets.map(UdpSocket::into_std);
         let _inside = runtime.enter();
-        let served = UdpSocket::from_std;
-        Ok(Self { auth: served(auth?)?, acct: served(acct?)?, dynamic: served(dynamic?)?, is_v6 })
+        Ok(Self { auth: Port::new(auth?)?, acct: Port::new(acct?)?, dynamic: Port::new(dynamic?)?, is_v6 })
     }
 
     /// None for a connection, which is no socket of ours here.
-    fn of(&self, socket: Socket) -> Option<&UdpSocket> {
+    fn of(&self, socket: Socket) -> Option<&Port> {
         match socket {
             Socket::Authentication => Some(&self.auth),
             Socket::Accounting => Some(&self.acct),
@@ -287,9 +311,11 @@ impl Sockets {
         }
     }
 
-    /// A datagram that has arrived, if any.
-    fn take(&self, socket: Socket, buffer: &mut [u8]) -> Option<Input> {
-        match self.of(socket)?.try_recv_from(buffer) {
+    /// A datagram that has arrived, if any. `look` asks the kernel even when nothing has woken us.
+    fn take(&self, socket: Socket, buffer: &mut [u8], look: bool) -> Option<Input> {
+        let port = self.of(socket)?;
+        let received = if look { port.direct.recv_from(buffer) } else { port.woken.try_recv_from(buffer) };
+        match received {
             Ok((length, from)) => {
                 let from = SocketAddr::new(from.ip().to_canonical(), from.port());
                 let datagram = buffer.get(..length).unwrap_or_default().to_vec();
@@ -308,8 +334,8 @@ impl Sockets {
             IpAddr::V4(v4) if self.is_v6 => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
             IpAddr::V4(_) | IpAddr::V6(_) => to,
         };
-        let Some(socket) = self.of(socket) else { return };
-        if let Err(error) = socket.send_to(datagram, to).await {
+        let Some(port) = self.of(socket) else { return };
+        if let Err(error) = port.woken.send_to(datagram, to).await {
             tracing::warn!(%error, %to, "a RADIUS packet could not be sent");
         }
     }
@@ -322,6 +348,9 @@ struct Task {
     /// The snapshot that the engine knows.
     snapshot: Arc<Snapshot>,
     sockets: Sockets,
+    /// Datagrams taken from the kernel that wait for the engine. It keeps some hundred at the most, and a thousand devices that
+    /// come back after a power cut send more than that at once.
+    waiting: VecDeque<Input>,
     /// RadSec connections that the engine has not closed.
     lines: BTreeMap<ConnectionId, Line>,
     /// Connections for which there was no place, and those that did not take what they were sent.
@@ -345,32 +374,63 @@ impl Task {
         // One octet more than a packet has, so that what is too long is seen as such.
         let mut buffer = vec![0; PACKET_MAX_BYTES + 1];
         let shell = self.shell.clone();
+        let mut stopped = pin!(shell.stopped());
+        // Set anew only when the time changes, which it seldom does from one packet to the next.
+        let mut timer = pin!(shell.sleep_until(None));
+        let mut timer_due = None;
         self.perform().await;
         loop {
             let due = self.engine.poll_timeout();
+            if due != timer_due {
+                timer.set(shell.sleep_until(due));
+                timer_due = due;
+            }
             tokio::select! {
-                () = shell.stopped() => return,
+                () = &mut stopped => return,
                 // Whether it lagged or not, the newest snapshot is looked at before the next input.
                 _ = changed.recv() => self.refresh().await,
                 Some(message) = from_elsewhere.recv() => self.take_back(message).await,
                 Some(question) = asked.recv() => self.reply(question).await,
                 Some(told) = from_lines.recv() => self.told(told).await,
-                _ = self.sockets.auth.readable() => self.take_batch(Socket::Authentication, &mut buffer).await,
-                _ = self.sockets.acct.readable() => self.take_batch(Socket::Accounting, &mut buffer).await,
-                _ = self.sockets.dynamic.readable() => self.take_batch(Socket::DynamicAuthorization, &mut buffer).await,
-                () = shell.sleep_until(due) => self.input(Input::TimerFired).await,
+                _ = self.sockets.auth.woken.readable() => self.receive(Socket::Authentication, &mut buffer).await,
+                _ = self.sockets.acct.woken.readable() => self.receive(Socket::Accounting, &mut buffer).await,
+                _ = self.sockets.dynamic.woken.readable() => self.receive(Socket::DynamicAuthorization, &mut buffer).await,
+                // Others are looked at first: a timer, a worker, a socket.
+                () = tokio::task::yield_now(), if !self.waiting.is_empty() => self.work_off(&mut buffer).await,
+                () = &mut timer => {
+                    timer.set(shell.sleep_until(None));
+                    timer_due = None;
+                    self.input(Input::TimerFired).await;
+                }
             }
         }
     }
 
-    async fn take_batch(&mut self, socket: Socket, buffer: &mut [u8]) {
-        let mut next = self.sockets.take(socket, buffer);
-        for left in (0..BATCH_MAX).rev() {
-            let Some(input) = next else { return };
-            next = if left > 0 { self.sockets.take(socket, buffer) } else { None };
-            self.is_last = next.is_none() && left > 0;
+    async fn receive(&mut self, socket: Socket, buffer: &mut [u8]) {
+        self.fetch(socket, buffer, false);
+        self.work_off(buffer).await;
+    }
+
+    /// Takes what has arrived, so that it does not lie in the kernel's small buffer while others are served. What finds no room
+    /// stays there, and is lost when that is full too: the access point sends it again.
+    fn fetch(&mut self, socket: Socket, buffer: &mut [u8], look: bool) {
+        while self.waiting.len() < WAITING_MAX
+            && let Some(input) = self.sockets.take(socket, buffer, look)
+        {
+            self.waiting.push_back(input);
+        }
+    }
+
+    async fn work_off(&mut self, buffer: &mut [u8]) {
+        for _ in 0..BATCH_MAX {
+            let Some(input) = self.waiting.pop_front() else { return };
+            self.is_last = self.waiting.is_empty();
             self.input(input).await;
             self.is_last = false;
+            if !self.waiting.is_empty() {
+                self.fetch(Socket::Authentication, buffer, true);
+                self.fetch(Socket::Accounting, buffer, true);
+            }
         }
     }
 
@@ -481,7 +541,9 @@ impl Task {
     async fn perform_outputs(&mut self, ours: &mut VecDeque<Work>) {
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Send { socket: Socket::RadSec(connection), to: _, datagram } => self.send_by(connection, datagram),
+                Output::Send { socket: Socket::RadSec(connection), to: _, datagram } => {
+                    self.send_by(connection, datagram)
+                }
                 Output::Send { socket, to, datagram } => self.sockets.send(socket, to, &datagram).await,
                 Output::Close { connection } => drop(self.lines.remove(&connection)),
                 Output::Compute { token, conversation, input } => {
