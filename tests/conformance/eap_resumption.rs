@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use support::access_point::{AccessPoint, Login, LoginError};
-use support::daemon::Daemon;
+use support::daemon::{Daemon, demo_site};
 use support::eap_peer::{EapPeer, PeerSettings, PeerStep, TlsOffer};
 use support::eap_server::{pki, settings_with};
 use values::{CredentialId, MacAddress, MemberId, Mono};
@@ -286,7 +286,8 @@ fn an_eavesdropper_who_repeats_a_resumption_proves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_box_authorises_every_resumption_anew_and_what_changes_ends_it() {
-    let daemon = Daemon::start("eap-resumption");
+    let site = demo_site(None, None) + "  second:\n    wifi: {network: guests, devices: 3}\n";
+    let daemon = Daemon::start_with("eap-resumption", &site);
     let coa = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let (auth, acct) = (daemon.listening.radius_auth, daemon.listening.radius_acct);
     let point = AccessPoint::bind(auth, acct, "testing123", coa).await.expect("loopback sockets");
@@ -319,6 +320,14 @@ async fn the_box_authorises_every_resumption_anew_and_what_changes_ends_it() {
         assert!(!point.login_of(&mut peer, &login).await.expect("she is back").resumed, "{method:?}: in full");
         peer = peer.again();
         assert!(point.login_of(&mut peer, &login).await.expect("and resumes").resumed, "{method:?}");
+
+        daemon.cli(&["member", "plan", &member, "second"]);
+        peer = peer.again();
+        assert!(!point.login_of(&mut peer, &login).await.expect("her new plan").resumed, "{method:?}: in full");
+        daemon.wait_until("her new network", Duration::from_secs(10), || {
+            let told = newest(&daemon, &member, "wifi-admitted");
+            (told["facts"]["network"] == "guests").then_some(())
+        });
 
         daemon.cli(&["wifi", "revoke", &text("credential_id")]);
         peer = peer.again();
