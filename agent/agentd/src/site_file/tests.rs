@@ -90,3 +90,48 @@ fn a_realm_is_a_domain() {
         assert!(check(&text).is_err_and(|faults| faults[0].contains("the realm")), "{realm}");
     }
 }
+
+#[test]
+fn every_make_of_access_point_has_a_table_and_a_page_for_operators() {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operator");
+    let tables = proto::radius::dictionary::Dictionaries::embedded();
+    for profile in policy::AccessPointProfile::ALL {
+        assert!(tables.profile(profile.as_str()).is_some(), "{}", profile.as_str());
+        let page = pages.join(format!("{}.md", profile.as_str()));
+        let text = std::fs::read_to_string(&page).unwrap_or_default();
+        assert!(text.contains(&format!("profile: {}", profile.as_str())), "{}", page.display());
+    }
+    assert_eq!(tables.names().count(), policy::AccessPointProfile::ALL.len(), "a table that no make has");
+}
+
+#[test]
+fn an_access_points_make_says_where_it_takes_changes_and_slips_are_named() {
+    let file = check(&format!(
+        "{HEAD}access_points:\n  a: {{address: 127.0.0.1, secret: testing123, profile: cisco}}\n  b: {{address: 127.0.0.2, secret: testing123, profile: cisco, coa_port: 3799, message_authenticator: optional}}"
+    ));
+    let points = file.expect("a good file").model.access_points;
+    let told: Vec<_> = points.values().map(|point| (point.udp.as_ref().map(|udp| udp.coa_port), point.message_authenticator)).collect();
+    use policy::MessageAuthenticatorRule::{Optional, Required};
+    assert_eq!(told, [(Some(1_700), Required), (Some(3_799), Optional)]);
+    for (text, fault) in [
+        (
+            "access_points: {a: {address: 127.0.0.1, secret: testing123, profile: linksys}}",
+            "site.yaml:2:70: unknown access point profile `linksys`: expected one of generic, hostapd, unifi, aruba, cisco, mikrotik, ruckus, mist",
+        ),
+        ("networks: {a: {vlan_name: office}}", "site.yaml:2:27: the VLAN has a name and no number: expected `vlan` beside it"),
+        (
+            "networks: {a: {vlan: 10, vlan_name: '10'}}",
+            "site.yaml:2:37: the VLAN name `10` is not valid: expected a letter and at most 32 characters without spaces",
+        ),
+        (
+            "networks: {a: {}}\nplans: {p: {wifi: {network: a, rate_down_mbit: 5000}}}",
+            "site.yaml:3:48: the rate of 5000 Mbit/s is not valid: expected 1 to 4000",
+        ),
+        (
+            "networks: {a: {}}\nplans: {p: {wifi: {network: a, idle_timeout_minutes: 0}}}",
+            "site.yaml:3:54: the idle timeout of 0 minutes is not valid: expected 1 to 1440",
+        ),
+    ] {
+        assert_eq!(faults_of(text), vec![fault.to_owned()]);
+    }
+}
