@@ -322,3 +322,26 @@ fn why_finds_the_refusals_of_a_device_that_did_not_get_as_far_as_its_name() {
     assert!(row["member"].is_null(), "the box cannot know whose it was when it wrote the row");
     assert_eq!(row["device"], "laptop", "but its address is that of a device of hers");
 }
+
+#[test]
+fn a_code_for_a_passphrase_network_holds_a_passphrase_of_its_own() {
+    let site = demo_site(None, None).replace(
+        "    - name: Harbour Works\n",
+        "    - name: Harbour Works\n    - {name: 'Harbour; Things', security: passphrase}\n",
+    );
+    let daemon = Daemon::start_with("onboarding-code", &site);
+    let mara = daemon.add_member("Mara Holm", "resident", None);
+    let made =
+        daemon.cli(&["wifi", "profile", &mara, "--format", "qr", "--ssid", "Harbour; Things", "--label", "speaker"]);
+    assert!(text(&made, "svg").starts_with("<svg") && made["url"].is_null());
+    let shown = daemon.cli(&["member", "show", &mara]);
+    assert_eq!(shown["credentials"][0]["id"], made["credential_id"]);
+    assert_eq!(
+        (shown["credentials"][0]["kind"].as_str(), shown["credentials"][0]["label"].as_str()),
+        (Some("wifi-passphrase"), Some("speaker"))
+    );
+    let (code, said) = daemon
+        .try_cli(&["wifi", "profile", &mara, "--format", "qr", "--ssid", "Harbour Works"])
+        .expect_err("that network has no passphrase");
+    assert!(code == 1 && said.contains("security: passphrase` (Harbour; Things)"), "{said}");
+}

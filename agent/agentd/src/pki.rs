@@ -17,7 +17,6 @@ pub mod device;
 pub mod pkcs12;
 mod served;
 
-pub use access_point::AccessPointIdentity;
 pub use device::DeviceCertificate;
 pub use served::Served;
 

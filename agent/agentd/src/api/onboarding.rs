@@ -1,5 +1,6 @@
 //! Bringing devices onto the Wi-Fi: certificates, profiles, links and codes. Each is shown or handed out once.
 
+use super::passphrase::{NewWifiPassphrase, issue_passphrase};
 use super::people::{checked_label, find};
 use super::{App, AppState, Operator, Problem};
 use crate::onboarding::LINK_KEPT;
@@ -28,7 +29,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(issue_certificate_file))
         .routes(routes!(write_profile))
         .routes(routes!(open_link))
-        .routes(routes!(show_code))
+        .routes(routes!(issue_code))
 }
 
 /// A file that holds a secret, as it is handed out once.
@@ -332,16 +333,18 @@ pub struct Code {
     url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
+    /// What was issued; none for a link, behind which nothing is issued yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_id: Option<String>,
     /// The code as an image.
     svg: String,
     /// The code for a terminal.
     blocks: String,
 }
 
-fn code(text: &str, link: Option<(String, Timestamp)>) -> Result<Json<Code>, Problem> {
+fn code_of(text: &str) -> Result<Code, Problem> {
     let qr = Qr::of(text).ok_or_else(|| Problem::invalid("The code", "less text"))?;
-    let (url, expires_at) = link.map_or((None, None), |(url, at)| (Some(url), Some(at.0)));
-    Ok(Json(Code { url, expires_at, svg: qr.svg(), blocks: qr.blocks() }))
+    Ok(Code { url: None, expires_at: None, credential_id: None, svg: qr.svg(), blocks: qr.blocks() })
 }
 
 /// Make a link that brings one device of this member onto the Wi-Fi. It works once, for a day.
@@ -361,7 +364,10 @@ async fn open_link(
     let host = host(new.host, &headers, &realm, app.https.port())?;
     let token = app.onboarding.open(member, label, now.mono)?;
     let url = format!("https://{host}/join/{token}");
-    Ok((StatusCode::CREATED, code(&url.clone(), Some((url, now.stamp() + LINK_KEPT)))?))
+    let mut code = code_of(&url)?;
+    code.expires_at = Some((now.stamp() + LINK_KEPT).0);
+    code.url = Some(url);
+    Ok((StatusCode::CREATED, Json(code)))
 }
 
 /// Where the device finds this box: as it was told, as the browser that asks found it, else by its own name.
@@ -385,41 +391,36 @@ pub struct WantedCode {
     /// A network of the site file with `security: passphrase`; the first when left out.
     #[serde(default)]
     ssid: Option<String>,
+    #[serde(default)]
+    label: Option<String>,
+    /// The address of the one device that it is for.
+    #[serde(default)]
+    mac: Option<String>,
 }
 
-/// The code of a member's newest passphrase, for a network that devices join by one.
-#[utoipa::path(post, path = "/api/members/{member}/wifi-codes", params(("member" = String, Path)), request_body = WantedCode, responses((status = 200, body = Code), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
-async fn show_code(
+/// Issue a passphrase and show it as a code to scan, for a network that devices join by one. Both are in this answer only.
+#[utoipa::path(post, path = "/api/members/{member}/wifi-codes", params(("member" = String, Path)), request_body = WantedCode, responses((status = 201, body = Code), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+async fn issue_code(
     app: AppState,
-    _operator: Operator,
+    Operator(actor): Operator,
     Path(member): Path<String>,
     Json(wanted): Json<WantedCode>,
-) -> Result<Json<Code>, Problem> {
+) -> Result<(StatusCode, Json<Code>), Problem> {
     let member = find(&app, &member)?;
-    let snapshot = app.shell.registrar.snapshot();
-    let known: Vec<&str> = snapshot.site.ssids_by(SsidSecurity::Passphrase).collect();
+    let site = Arc::clone(&app.shell.registrar.snapshot().site);
+    let known: Vec<&str> = site.ssids_by(SsidSecurity::Passphrase).collect();
     let ssid = match &wanted.ssid {
         None => known.first().copied(),
         Some(ssid) => known.iter().copied().find(|known| known == ssid),
     };
     let expected = format!("a network of the site file with `security: passphrase` ({})", known.join(", "));
     let ssid = ssid.ok_or_else(|| Problem::invalid("The SSID", &expected))?;
-    let passphrases = snapshot.credentials_of(member).filter(|credential| credential.revoked_at.is_none());
-    let newest = passphrases
-        .filter_map(|credential| match &credential.kind {
-            CredentialKind::WifiPassphrase { passphrase, .. } => Some((credential.issued_at, passphrase)),
-            CredentialKind::WifiKey { .. }
-            | CredentialKind::Badge { .. }
-            | CredentialKind::PrintToken { .. }
-            | CredentialKind::DeviceCertificate { .. }
-            | CredentialKind::RegisteredDevice { .. } => None,
-        })
-        .max_by_key(|(issued_at, _)| *issued_at);
-    let (_, passphrase) = newest.ok_or_else(|| {
-        let sentence = "The member has no passphrase for this network; issue one first.";
-        Problem::new(StatusCode::CONFLICT, "no-passphrase", sentence)
-    })?;
-    code(&qr::wifi(ssid, passphrase.expose()), None)
+    let new = NewWifiPassphrase { label: wanted.label, mac: wanted.mac };
+    let issued = issue_passphrase(&app, actor, member, new).await?;
+    let passphrase = Secret::new(issued.password.unwrap_or_default());
+    let mut code = code_of(&qr::wifi(ssid, passphrase.expose()))?;
+    code.credential_id = Some(issued.credential_id);
+    Ok((StatusCode::CREATED, Json(code)))
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use crate::secrets::typeable;
 use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use policy::{Command, SsidSecurity};
+use policy::{Actor, Command, SsidSecurity};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use values::{MacAddress, Secret};
+use values::{MacAddress, MemberId, Secret};
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(issue_wifi_passphrase)).routes(routes!(register_wifi_device))
@@ -21,11 +21,11 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 #[derive(Deserialize, ToSchema)]
 pub struct NewWifiPassphrase {
     #[serde(default)]
-    label: Option<String>,
+    pub(super) label: Option<String>,
     /// The address of the one device that it is for. Without it the passphrase is for any device of the member, which works
     /// only with access points that pass on the handshake, and never with WPA3.
     #[serde(default)]
-    mac: Option<String>,
+    pub(super) mac: Option<String>,
 }
 
 /// Issue a passphrase for the networks with `security: passphrase`. It is shown in this answer only.
@@ -37,6 +37,19 @@ async fn issue_wifi_passphrase(
     Json(new): Json<NewWifiPassphrase>,
 ) -> Result<(StatusCode, Json<Issued>), Problem> {
     let member = find(&app, &member)?;
+    Ok((StatusCode::CREATED, Json(issue_passphrase(&app, actor, member, new).await?)))
+}
+
+/// A new passphrase, as it is shown once.
+///
+/// # Errors
+/// There is no network for it, or it could not be issued.
+pub(super) async fn issue_passphrase(
+    app: &App,
+    actor: Actor,
+    member: MemberId,
+    new: NewWifiPassphrase,
+) -> Result<Issued, Problem> {
     let label = checked_label(new.label, "device")?;
     let mac = new.mac.as_deref().map(address).transpose()?;
     let site = Arc::clone(&app.shell.registrar.snapshot().site);
@@ -54,7 +67,7 @@ async fn issue_wifi_passphrase(
     let committed = app.shell.registrar.submit(actor, command).await?;
     let mut issued = issued(&committed.changes, "", Some(shown))?;
     issued.ssids = ssids;
-    Ok((StatusCode::CREATED, Json(issued)))
+    Ok(issued)
 }
 
 #[derive(Deserialize, ToSchema)]

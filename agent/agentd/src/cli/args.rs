@@ -161,6 +161,9 @@ pub enum Wifi {
         ssid: Vec<String>,
         #[arg(long)]
         label: Option<String>,
+        /// The address of the one device that a passphrase is for
+        #[arg(long)]
+        mac: Option<String>,
         /// How the device reaches this box, for the link
         #[arg(long, value_name = "NAME")]
         host: Option<String>,

@@ -21,8 +21,12 @@ pub async fn perform(command: &Wifi, data: &Path, as_json: bool) -> Option<Resul
             let body = json!({"label": label, "format": format.word()});
             Some(file(data, &path(member, "device-certificates"), body, out.as_deref(), as_json).await)
         }
-        Wifi::Profile { member, format: ProfileFormat::Qr, ssid, label, host, .. } => {
-            Some(code(data, member, ssid, label.as_deref(), host.as_deref(), as_json).await)
+        Wifi::Profile { member, format: ProfileFormat::Qr, ssid, label, host, mac, .. } => {
+            let asked = match ssid.first() {
+                Some(ssid) => (path(member, "wifi-codes"), json!({"ssid": ssid, "label": label, "mac": mac})),
+                None => link(member, label.as_deref(), host.as_deref()),
+            };
+            Some(code(data, asked, as_json).await)
         }
         Wifi::Profile { member, format, method, ssid, label, out, .. } => {
             let method = method.map(ProfileMethod::word);
@@ -30,7 +34,7 @@ pub async fn perform(command: &Wifi, data: &Path, as_json: bool) -> Option<Resul
             Some(file(data, &path(member, "wifi-profiles"), body, out.as_deref(), as_json).await)
         }
         Wifi::Link { member, label, host } => {
-            Some(code(data, member, &[], label.as_deref(), host.as_deref(), as_json).await)
+            Some(code(data, link(member, label.as_deref(), host.as_deref()), as_json).await)
         }
         _ => None,
     }
@@ -95,22 +99,13 @@ fn write_new(out: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)
 }
 
-/// A code to scan: of a passphrase network where one is named, else of a link to the page that hands out profiles.
-async fn code(
-    data: &Path,
-    member: &str,
-    ssid: &[String],
-    label: Option<&str>,
-    host: Option<&str>,
-    as_json: bool,
-) -> Result<(), Failure> {
-    let answer = match ssid.first() {
-        Some(ssid) => json(data, Method::POST, &path(member, "wifi-codes"), Some(json!({ "ssid": ssid }))).await?,
-        None => {
-            let body = json!({"label": label, "host": host});
-            json(data, Method::POST, &path(member, "onboarding-links"), Some(body)).await?
-        }
-    };
+fn link(member: &str, label: Option<&str>, host: Option<&str>) -> (String, Value) {
+    (path(member, "onboarding-links"), json!({"label": label, "host": host}))
+}
+
+/// A code to scan: of a network with a passphrase, or of a link to the page that hands out profiles.
+async fn code(data: &Path, (path, body): (String, Value), as_json: bool) -> Result<(), Failure> {
+    let answer = json(data, Method::POST, &path, Some(body)).await?;
     if as_json {
         say(&answer.to_string());
         return Ok(());
@@ -118,6 +113,9 @@ async fn code(
     say(answer["blocks"].as_str().unwrap_or_default());
     if let Some(url) = answer["url"].as_str() {
         say(&format!("{url}\nThe link works once, within a day."));
+    }
+    if let Some(credential) = answer["credential_id"].as_str() {
+        say(&format!("credential  {credential}\nThe code is shown this once."));
     }
     Ok(())
 }
