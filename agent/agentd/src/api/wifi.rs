@@ -16,7 +16,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 const TEST_MINUTES: u16 = 10;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(sessions)).routes(routes!(kick)).routes(routes!(networks)).routes(routes!(test)).routes(routes!(confirm))
+    OpenApiRouter::new()
+        .routes(routes!(sessions))
+        .routes(routes!(kick))
+        .routes(routes!(networks))
+        .routes(routes!(test))
+        .routes(routes!(confirm))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -108,7 +113,7 @@ async fn confirm(
     Path(name): Path<String>,
 ) -> Result<Json<NetworkState>, Problem> {
     let network = network(&app, &name)?;
-    let vlan = network.vlan.ok_or_else(|| Reason::NoVlan { network: name })?;
+    let vlan = network.vlan.ok_or(Reason::NoVlan { network: name })?;
     let command = Command::PassVlanTest { network: network.name.clone(), vlan };
     app.shell.registrar.submit(actor, command).await?;
     Ok(Json(network_state(&app, &network)))

@@ -53,7 +53,12 @@ const GOODBYE_MAX: Duration = Duration::from_secs(1);
 pub(super) type Line = mpsc::Sender<Vec<u8>>;
 
 /// Takes connections until the daemon stops.
-pub(super) async fn listen(shell: Shell, listener: TcpListener, tls: Arc<rustls::ServerConfig>, told: mpsc::Sender<Told>) {
+pub(super) async fn listen(
+    shell: Shell,
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    told: mpsc::Sender<Told>,
+) {
     let gate = Gate { told, connections: Arc::default(), acceptor: TlsAcceptor::from(tls) };
     let handshakes = Places::new(HANDSHAKES_PER_ADDRESS_MAX, HANDSHAKES_MAX);
     let places = Places::new(CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_MAX);
@@ -70,7 +75,8 @@ pub(super) async fn listen(shell: Shell, listener: TcpListener, tls: Arc<rustls:
             () = shell.stopped() => return,
         };
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let (Some(handshake), Some(place)) = (handshakes.take(Peer::at(peer.ip()).0), places.take(Peer::at(peer.ip()).0))
+        let (Some(handshake), Some(place)) =
+            (handshakes.take(Peer::at(peer.ip()).0), places.take(Peer::at(peer.ip()).0))
         else {
             let _ = gate.told.send(Told::ConnectionShed).await; // or the daemon stops
             continue;
@@ -137,7 +143,7 @@ fn certificate(wire: &TlsStream<TcpStream>) -> Option<ClientCertificate> {
 /// What an operator can do something about; none for a client that just left, as a port scan does.
 fn fault(error: &io::Error) -> Option<HandshakeFault> {
     use rustls::Error;
-    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else { return None };
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>())?;
     Some(match tls {
         Error::NoCertificatesPresented => HandshakeFault::NoCertificate,
         Error::InvalidCertificate(why) => match why {

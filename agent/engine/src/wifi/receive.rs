@@ -309,7 +309,7 @@ impl WifiEngine {
         }
         let is_excused = |point: &AccessPoint| point.message_authenticator == MessageAuthenticatorRule::Optional;
         let was_excused = |point: &AccessPoint| {
-            old.and_then(|old| old.site.access_points.get(&point.name)).is_some_and(|known| is_excused(known))
+            old.and_then(|old| old.site.access_points.get(&point.name)).is_some_and(&is_excused)
         };
         for point in new.access_points.values().filter(|point| is_excused(point) && !was_excused(point)) {
             let sentence = "The site file excuses the access point from Message-Authenticator, so anybody on its network can forge its requests (CVE-2024-3596); update its firmware and take the exception out.";
