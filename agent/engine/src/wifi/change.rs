@@ -33,7 +33,14 @@ impl WifiEngine {
         let can = can_change(profile_of(cx, &session.row().access_point).adjustable, session.told.as_ref(), &terms);
         match (follows, can) {
             (Consequence::Move, _) => self.send_away(cx, id, Cause::Moved),
-            (Consequence::Nothing, _) => self.leave_in_peace(id),
+            (Consequence::Nothing, _) => {
+                // Of a session of before a restart nobody knows what was told; what holds now is the likeliest, and from here on
+                // every change is seen.
+                if let Some(session) = self.sessions.get_mut(id) {
+                    session.told.get_or_insert(terms);
+                }
+                self.leave_in_peace(id);
+            }
             (Consequence::Adjust | Consequence::Tell, true) => self.adjust(cx, id, terms),
             (Consequence::Tell, false) => self.leave_in_peace(id),
             (Consequence::Adjust, false) => self.log_in_again(cx, id),

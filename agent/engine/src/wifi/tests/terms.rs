@@ -435,3 +435,12 @@ fn traffic_both_ways_shows_it_too_and_a_test_that_shows_nothing_ends_flat() {
     assert!(world.account(2, counted(2, 70_000, 70_000)));
     assert_eq!(world.passed, [(name("members"), 10)]);
 }
+
+#[test]
+fn after_a_restart_a_change_is_told_all_the_same() {
+    let before = online(AccessPointProfile::Mikrotik);
+    let open = before.rows.last().cloned().expect("the session was written down");
+    let mut world = World::with(vec![open]);
+    let (code, request) = only(&apply(&mut world, site_with(AccessPointProfile::Mikrotik)));
+    assert_eq!((code, vendor_text(&request, 14_988, 8).as_deref()), (Code::CoaRequest, Some("10000000/50000000")));
+}
