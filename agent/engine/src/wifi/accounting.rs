@@ -4,13 +4,12 @@
 //! applying it again changes nothing but that the rows which could not be written (unwritten.rs) are tried again with it.
 
 use super::answer::INTERIM_INTERVAL;
-use super::leave::Cause;
 use super::receive::Question;
 use super::session::{AcctKey, Session, Stage};
 use super::unwritten::Concern;
 use super::{Context, Output, Socket, WifiEngine, about};
 use policy::wifi::{WifiFacts, WifiQuestion, admit, credential_of_session};
-use policy::{Outcome, Reason, SessionRow};
+use policy::{Outcome, SessionRow};
 use proto::radius::Code;
 use proto::radius::accounting::{AccountingRequest, SessionReport, SessionStatus, terminate_cause_word};
 use std::time::Duration;
@@ -107,18 +106,16 @@ impl WifiEngine {
     /// Start and Interim-Update: the session is open, whatever was known of it before.
     fn handle_alive(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
         let (mut rows, running) = self.give_up_name(cx, key, report);
-        let mut is_extra = false;
         let id = match (running, self.ended(key)) {
             (Some(id), _) => id,
             (None, Some(ended)) if is_lost(ended) => self.find_again(cx, ended.clone()),
-            (None, Some(ended)) if !begins_after(cx, ended, report) => {
+            (None, Some(ended)) if !begins_after(cx, ended, report) && !self.comes_back(cx, ended, report) => {
                 return rows; // overtaken by its own Stop, or superseded by a roam: nothing to change
             }
             (None, Some(_) | None) => {
                 self.sessions.forget(key);
-                let (id, superseded, had_place) = self.open(cx, key, report);
+                let (id, superseded) = self.open(cx, key, report);
                 rows.extend(superseded);
-                is_extra = !had_place;
                 id
             }
         };
@@ -133,12 +130,22 @@ impl WifiEngine {
         self.dirty = true;
         // The world may have changed between the Access-Accept and now, or while the access point did not listen.
         self.judge(cx, id);
-        if is_extra {
-            self.keep_to_limit(cx, id);
-        }
         self.press_again(cx, id);
         self.notice_vlan(cx, id);
         rows
+    }
+
+    /// Whether a Start that might be a straggler of a session under the same name is of a device that came back at once, as
+    /// hostapd names it: it has the Class of a login since then, or its owner may not be here. For the latter hostapd remembers
+    /// for 30 s what it was told of a passphrase; that a straggler may cost a Disconnect-Request for nobody is cheaper.
+    fn comes_back(&self, cx: &Context<'_>, ended: &SessionRow, report: &SessionReport<'_>) -> bool {
+        let class = report.class.and_then(|class| std::str::from_utf8(class).ok()).and_then(|text| text.parse().ok());
+        let by_class = class.and_then(|class| self.sessions.get(class));
+        let logged_in = by_class.is_some_and(|session| session.row().acct_session_id.is_empty());
+        let question = |credential| WifiQuestion { credential, mac: ended.mac, stage: policy::wifi::Stage::Running };
+        let verdict = |credential| admit(cx.snapshot, &WifiFacts::default(), &question(credential), cx.now);
+        let is_refused = ended.credential.is_some_and(|credential| verdict(credential).is_err());
+        report.status == SessionStatus::Start && (logged_in || is_refused)
     }
 
     /// The session that runs under this name. Access points count anew after a restart that they did not tell of: when the
@@ -178,9 +185,9 @@ impl WifiEngine {
         cx: &mut Context<'_>,
         key: &AcctKey,
         report: &SessionReport<'_>,
-    ) -> (SessionId, Vec<SessionRow>, bool) {
-        let session = self.adopt(cx, key, report);
-        let had_place = matches!(session.stage, Stage::Admitted { .. });
+    ) -> (SessionId, Vec<SessionRow>) {
+        let mut session = self.adopt(cx, key, report);
+        session.is_extra = !matches!(session.stage, Stage::Admitted { .. });
         let id = session.row().id;
         let began = about(cx, session.row(), Outcome::Noted, "wifi-session-began", "The device is online.".to_owned());
         let superseded = self.supersede(cx, &session);
@@ -189,22 +196,10 @@ impl WifiEngine {
             self.counters.sessions_shed += 1;
             let mut row = session.row().clone();
             update(&mut row, report, cx.now.stamp());
-            return (id, superseded.into_iter().chain([row]).collect(), had_place);
+            return (id, superseded.into_iter().chain([row]).collect());
         }
         self.sessions.insert(session);
-        (id, superseded, had_place)
-    }
-
-    /// A session that comes without a place: it was let in, but its place was not held any more when its access point told of
-    /// it, or nobody here let it in. When others have all places by now, it has to go.
-    fn keep_to_limit(&mut self, cx: &mut Context<'_>, id: SessionId) {
-        let Some(row) = self.sessions.get(id).map(Session::row) else { return };
-        let (Some(credential), Some(member), Some(mac)) = (row.credential, row.member, row.mac) else { return };
-        let live = self.sessions.live_devices(member);
-        let question = WifiQuestion { credential, mac: Some(mac), stage: policy::wifi::Stage::Joining };
-        if let Err(reason @ Reason::DeviceLimit { .. }) = admit(cx.snapshot, &WifiFacts { live: &live }, &question, cx.now) {
-            self.send_away(cx, id, Cause::Refused(reason));
-        }
+        (id, superseded)
     }
 
     /// The rows of the sessions of this device that began before this one: it has roamed, or its access point forgot to say

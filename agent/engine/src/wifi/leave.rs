@@ -83,10 +83,18 @@ impl WifiEngine {
     pub(super) fn judge(&mut self, cx: &mut Context<'_>, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         let Some(credential) = session.row().credential else { return };
-        let question = WifiQuestion { credential, mac: session.row().mac, stage: Stage::Running };
-        let verdict = admit(cx.snapshot, &WifiFacts::default(), &question, cx.now);
+        let member = session.row().member.filter(|_| session.is_extra);
+        let stage = if member.is_some() { Stage::Joining } else { Stage::Running };
+        let live = member.map(|member| self.sessions.live_devices(member)).unwrap_or_default();
+        let question = WifiQuestion { credential, mac: session.row().mac, stage };
+        let verdict = admit(cx.snapshot, &WifiFacts { live: &live }, &question, cx.now);
         match verdict {
-            Ok(terms) => self.hold_to(cx, id, &terms),
+            Ok(terms) => {
+                if let Some(session) = self.sessions.get_mut(id) {
+                    session.is_extra = false;
+                }
+                self.hold_to(cx, id, &terms);
+            }
             Err(reason) => self.send_away(cx, id, Cause::Refused(reason)),
         }
     }

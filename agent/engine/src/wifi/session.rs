@@ -67,12 +67,15 @@ pub(super) struct Session {
     pub(super) timeout: Duration,
     /// When the device came to this access point; the beginning of time for a session of before a restart.
     pub(super) began: Mono,
+    /// It came without a place: it was let in, but its place was not held any more when its access point told of it, or nobody
+    /// here let it in. It stays if its member has a place left.
+    pub(super) is_extra: bool,
 }
 
 impl Session {
     pub(super) fn new(row: SessionRow, stage: Stage, timeout: Duration) -> Self {
         let view = Arc::new(SessionView { row, phase: SessionPhase::Admitted });
-        Self { view, stage, leaving: None, judge_at: None, told: None, ending: Ending::default(), counted_from: (0, 0), accepted: None, timeout, began: Mono(0) }
+        Self { view, stage, leaving: None, judge_at: None, told: None, ending: Ending::default(), counted_from: (0, 0), accepted: None, timeout, began: Mono(0), is_extra: false }
     }
 
     /// The device has just been let in on these terms.

@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use values::{Entropy, MacAddress, MemberId, Now, SeededEntropy, Wall};
 
 /// Seeds that failed once, and are tried first for ever.
-const REGRESSIONS: &[u64] = &[];
+const REGRESSIONS: &[u64] = &[47];
 /// Seeds of each run.
 const SEEDS: u64 = 40;
 const DEVICES: u8 = 20;
