@@ -11,6 +11,7 @@ pub mod passphrase;
 pub mod people;
 pub mod print;
 pub mod problem;
+pub mod profile;
 pub mod site;
 pub mod why;
 pub mod wifi;
@@ -57,6 +58,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(admin::routes())
         .merge(people::routes())
         .merge(passphrase::routes())
+        .merge(profile::routes())
         .merge(onboarding::routes())
         .merge(wifi::routes())
         .merge(access_point::routes())

@@ -2,7 +2,7 @@
 //! who has the token is whom it is for, so it names nobody.
 
 use crate::api::guard::Peer;
-use crate::api::onboarding::{Wanted, issue_manual, issue_profile};
+use crate::api::profile::{Wanted, issue_manual, issue_profile};
 use crate::api::{App, Problem};
 use crate::pki::device::pem_block;
 use crate::profile::Format;

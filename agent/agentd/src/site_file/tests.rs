@@ -135,3 +135,19 @@ fn an_access_points_make_says_where_it_takes_changes_and_slips_are_named() {
         assert_eq!(faults_of(text), vec![fault.to_owned()]);
     }
 }
+
+#[test]
+fn ssids_are_what_fits_on_the_air_and_stand_once() {
+    let good = "wifi:\n  ssids:\n    - name: \"Café \u{1f6dc}\"\n    - {name: Things, security: passphrase}";
+    let site = check(&format!("{HEAD}{good}")).expect("a good site file");
+    let names = |security| site.model.ssids_by(security).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(names(policy::SsidSecurity::Enterprise), ["Café \u{1f6dc}"]);
+    assert_eq!(names(policy::SsidSecurity::Passphrase), ["Things"]);
+    let twice = "wifi:\n  ssids:\n    - name: Harbour\n    - {name: Harbour, security: passphrase}";
+    assert_eq!(faults_of(twice), ["site.yaml:5:14: the SSID `Harbour` belongs to `wifi` already: expected another one"]);
+    let long = "x".repeat(33);
+    for name in ["''", &long, "\"a\\tb\""] {
+        let faults = faults_of(&format!("wifi:\n  ssids:\n    - name: {name}"));
+        assert!(faults.len() == 1 && faults[0].contains("expected 1 to 32 bytes of text"), "{name}: {faults:?}");
+    }
+}
