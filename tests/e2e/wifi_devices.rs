@@ -134,7 +134,7 @@ fn session(daemon: &Daemon, mac: MacAddress) -> Session {
         acct_session_id: format!("{}-1", plain(mac)),
         mac,
         ssid: SSID.into(),
-        user_name: mac.to_string(),
+        user_name: sessions["username"].as_str().expect("text").to_owned(),
         class: None, // hostapd has none for such a device
         ip: None,
         began: Instant::now(),
@@ -169,7 +169,7 @@ async fn a_registered_device_comes_in_by_its_address_and_goes_with_its_member() 
     let accept = radclient(&daemon, &by_address(PLUG, "Harbour Open"));
     assert!(accept.accepted, "{}", accept.text);
     assert_eq!(accept.get("Tunnel-Private-Group-Id"), Some("11"));
-    assert_eq!(accept.get("User-Name"), Some(PLUG.to_string().as_str()));
+    assert_eq!(accept.get("User-Name"), issued["credential_id"].as_str());
     assert!(accept.get("Tunnel-Password").is_none() && accept.get("Session-Timeout").is_some());
     // Its address alone is not a password for anything else.
     let guess = by_address(PLUG, "Harbour Open").replace("User-Password = \"02", "User-Password = \"03");

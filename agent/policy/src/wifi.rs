@@ -121,11 +121,12 @@ pub fn identify<'a>(snapshot: &'a Snapshot, username: &str) -> Option<(&'a Crede
 }
 
 /// The credential that a session was let in by, from the user name that access points repeat: the name of a Wi-Fi key, or the id
-/// of a certificate, which has no name.
+/// of what has no name; or from the address of a device without 802.1X, where the access point keeps to its own name for it.
 #[must_use]
 pub fn credential_of_session<'a>(snapshot: &'a Snapshot, username: &str) -> Option<&'a Credential> {
     let by_id = username.parse::<CredentialId>().ok().and_then(|id| snapshot.credentials.get(&id));
-    by_id.map(AsRef::as_ref).or_else(|| snapshot.wifi_key(username))
+    let by_address = || device::of_address(snapshot, username.parse().ok()?);
+    by_id.map(AsRef::as_ref).or_else(|| snapshot.wifi_key(username)).or_else(by_address)
 }
 
 /// Decides about a device whose user has proven a Wi-Fi key. Of several plans (the member's own, running passes) the first

@@ -160,7 +160,8 @@ impl WifiEngine {
 
     fn accept_device(&mut self, cx: &mut Context<'_>, applicant: &Applicant, admission: &Admission) {
         let question = &applicant.question;
-        let username = applicant.mac.to_string();
+        // What nobody types needs no name; the id leads to the member and says nothing about her.
+        let username = admission.credential.to_string();
         let session = self.take_place(cx, question, Some(applicant.mac), admission, &username);
         let reply = question
             .reply(Code::AccessAccept)

@@ -55,6 +55,12 @@ pub fn identify_address<'a>(snapshot: &'a Snapshot, question: &AddressQuestion<'
     }
 }
 
+/// What was issued for an address, a live one first: for a session that runs, whose network nobody names any more.
+pub(super) fn of_address(snapshot: &Snapshot, mac: MacAddress) -> Option<&Credential> {
+    let found = [snapshot.passphrase_of_device(mac), snapshot.registered_device(mac)].into_iter().flatten();
+    found.min_by_key(|credential| credential.revoked_at.is_some())
+}
+
 /// Whether the site file gives this SSID to passphrases.
 #[must_use]
 pub fn takes_passphrases(snapshot: &Snapshot, ssid: &str) -> bool {

@@ -143,6 +143,27 @@ fn a_registered_device_comes_in_by_its_address_on_its_members_terms() {
 }
 
 #[test]
+fn a_session_that_is_first_heard_of_after_a_restart_is_its_members() {
+    for user_name in [credential_id(100).to_string(), plain(mac(7))] {
+        let mut world = world_with(AccessPointProfile::Hostapd, vec![registered(100, 1, mac(7))]);
+        let interim = Writer::request(Code::AccountingRequest, 1, [0; 16])
+            .integer(AttributeType::ACCT_STATUS_TYPE, 3)
+            .text(AttributeType::ACCT_SESSION_ID, "a1")
+            .text(AttributeType::CALLING_STATION_ID, &mac(7).to_string())
+            .text(AttributeType::USER_NAME, &user_name);
+        assert!(world.account(1, interim));
+        world.pass(Duration::from_secs(1));
+        assert_eq!(
+            world.presence.sessions.first().and_then(|session| session.row.member),
+            Some(member_id(1)),
+            "{user_name}"
+        );
+        let sent = world.suspend(1);
+        assert!(sent.iter().any(|(socket, _, _)| *socket == Socket::DynamicAuthorization), "{user_name}");
+    }
+}
+
+#[test]
 fn revoking_a_registration_sends_its_device_away_and_no_other() {
     let mut world =
         world_with(AccessPointProfile::Generic, vec![registered(100, 1, mac(7)), registered(101, 1, mac(8))]);

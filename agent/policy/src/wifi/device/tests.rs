@@ -150,6 +150,26 @@ fn what_is_bound_to_an_address_lets_no_other_in() {
 }
 
 #[test]
+fn a_running_session_is_known_by_id_or_by_address() {
+    let credentials = vec![
+        credential(1, CredentialKind::RegisteredDevice { mac: mac(1) }, false),
+        credential(2, passphrase(Some(mac(1)), &["Things"]), true),
+        credential(3, passphrase(Some(mac(2)), &["Things"]), false),
+    ];
+    let snapshot = snapshot(credentials);
+    for (username, expected) in [
+        (id(3).to_string(), Some(id(3))),
+        (mac(1).to_string(), Some(id(1))),
+        ("02-00-00-00-00-02".to_owned(), Some(id(3))),
+        (mac(9).to_string(), None),
+        ("mara-7k2p".to_owned(), None),
+    ] {
+        let found = crate::wifi::credential_of_session(&snapshot, &username).map(|credential| credential.id);
+        assert_eq!(found, expected, "{username}");
+    }
+}
+
+#[test]
 fn candidates_are_tried_in_the_order_of_their_likelihood() {
     let credentials = vec![
         credential(1, passphrase(None, &["Things"]), true),
