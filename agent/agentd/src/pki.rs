@@ -100,9 +100,12 @@ impl Pki {
     /// The new one could not be made; the old one still serves.
     pub fn renew(&self, now: Timestamp) -> Result<bool, PkiError> {
         let authority = Authority { folder: &self.folder, now };
-        let is_new = authority.server(&self.realm)?;
+        authority.server(&self.realm)?;
+        // What is on disk is compared, not what was made: a new certificate that could not be read back is taken the next time.
+        let kept = load_server(&authority)?;
+        let is_new = kept.cert != self.served.current().cert;
         if is_new {
-            self.served.replace(load_server(&authority)?);
+            self.served.replace(kept);
         }
         Ok(is_new)
     }

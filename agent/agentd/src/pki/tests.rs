@@ -177,6 +177,17 @@ fn a_renewal_that_fails_leaves_the_certificate_that_serves() {
     assert!(pki.renew(days(720)).expect("mended"));
 }
 
+#[test]
+fn a_new_certificate_that_could_not_be_read_back_is_taken_the_next_time() {
+    let data = tempfile::tempdir().expect("a folder");
+    let pki = Pki::open(data.path(), "harbour.example", NOW).expect("certificates can be made");
+    // It stands on the disk, and this daemon knows nothing of it.
+    let made = Pki::open(data.path(), "harbour.example", days(720)).expect("it can be made").served.current();
+    assert_ne!(made.cert, pki.served.current().cert);
+    assert!(pki.renew(days(720)).expect("it can be read"));
+    assert_eq!(made.cert, pki.served.current().cert);
+}
+
 /// `openssl ARGS`: what it says on standard output, or on standard error when it refuses.
 fn openssl(args: &[&str]) -> Result<String, String> {
     let done = std::process::Command::new("openssl").args(args).output().expect("openssl is installed");
