@@ -226,6 +226,9 @@ impl EapConversation {
         if channel.is_resumed() {
             return self.resume(channel);
         }
+        if let Some(keeper) = &self.keeper {
+            keeper.overlook();
+        }
         match Listening::new(channel.kind(), &self.entropy) {
             Some(inner) => self.hear(Tunnel { channel, inner }, plaintext),
             None => match (channel.device_certificate(), channel.version()) {

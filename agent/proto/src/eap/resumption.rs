@@ -206,6 +206,11 @@ impl SessionKeeper {
         Self { sessions: Arc::clone(sessions), method, desk: Mutex::default() }
     }
 
+    /// The handshake was a full one: a session that the device showed was of no use, and she may not even have been its owner.
+    pub(super) fn overlook(&self) {
+        self.desk().shown = None;
+    }
+
     /// Whose session it is, and what had proved her. To be asked only when the handshake was a resumed one.
     pub(super) fn resumed(&self) -> Option<(Arc<SessionOwner>, Option<InnerMethod>)> {
         self.desk().shown.as_ref().map(|(_, found)| (Arc::clone(&found.owner), found.inner))

@@ -99,6 +99,22 @@ fn a_refused_resumption_ends_the_session() {
 }
 
 #[test]
+fn a_session_that_was_shown_and_not_resumed_is_left_alone() {
+    let sessions = sessions();
+    logged_in(&sessions, MethodKind::Peap, b"mara", owner(1, 100));
+    // Somebody who has overheard the Session ID offers it with terms that TLS cannot resume, and logs in herself.
+    let keeper = SessionKeeper::new(&sessions, MethodKind::Peap);
+    assert!(keeper.get(b"mara").is_some());
+    keeper.overlook();
+    keeper.forget();
+    assert_eq!(sessions.len(), 1, "her refusal is not the owner's");
+    assert!(keeper.put(b"olga".to_vec(), b"secrets".to_vec()));
+    keeper.keep(owner(2, 900), None);
+    sessions.expire(Mono(100));
+    assert_eq!(sessions.len(), 1, "and the owner's end is not hers");
+}
+
+#[test]
 fn a_member_who_logs_in_without_end_pushes_out_her_own_sessions_only() {
     let sessions = sessions();
     logged_in(&sessions, MethodKind::Peap, b"olga", owner(2, 10));
