@@ -45,7 +45,7 @@ export interface Member extends schema.MemberView {
 /** A credential as it is shown once: the daemon keeps a hash. A badge has neither name nor password. */
 export type Issued = schema.Issued
 
-export type SessionState = 'admitted' | 'unreported' | 'open' | 'disconnecting' | 'disconnect-failed'
+export type SessionState = 'admitted' | 'unreported' | 'open' | 'changing' | 'disconnecting' | 'disconnect-failed'
 
 export interface WifiSession extends schema.SessionView {
   member_id: string | null
