@@ -14,7 +14,7 @@ use super::receive::Way;
 use super::session::Session;
 use super::terms::{profile_of, with_change};
 use super::{Context, Output, Socket, WifiEngine};
-use policy::{AccessPoint, Outcome};
+use policy::{AccessPoint, CredentialKind, Outcome, SessionRow};
 use proto::radius::{AttributeType, Authenticator, Code, Packet, ReplyRule, Writer, radsec};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -362,13 +362,27 @@ fn request(cx: &Context<'_>, secret: &Secret<Vec<u8>>, identifier: u8, session: 
         let station = mac.to_string().to_uppercase().replace(':', "-");
         writer = writer.text(AttributeType::CALLING_STATION_ID, &station);
     }
-    // A device that came by its address has no user: hostapd finds no session by one, and would say that there is none.
-    let came_by_address = row.mac.is_some() && row.username.0.parse().ok() == row.mac;
-    if !row.username.0.is_empty() && !came_by_address {
+    if !row.username.0.is_empty() && !came_by_address(cx, row) {
         writer = writer.text(AttributeType::USER_NAME, &row.username.0);
     }
     if let Some(terms) = changed_terms(session) {
         writer = with_change(cx, writer, profile_of(cx, &row.access_point), terms);
     }
     writer.finish(secret.expose()).ok()
+}
+
+/// Whether the device logged in by its address, with a passphrase or without. hostapd then compares no User-Name with what it
+/// was told: it finds no session by one, and would say that there is none.
+fn came_by_address(cx: &Context<'_>, row: &SessionRow) -> bool {
+    let credential = row.credential.and_then(|credential| cx.snapshot.credentials.get(&credential));
+    match credential.map(|credential| &credential.kind) {
+        Some(CredentialKind::WifiPassphrase { .. } | CredentialKind::RegisteredDevice { .. }) => true,
+        Some(
+            CredentialKind::WifiKey { .. }
+            | CredentialKind::DeviceCertificate { .. }
+            | CredentialKind::Badge { .. }
+            | CredentialKind::PrintToken { .. },
+        ) => false,
+        None => row.mac.is_some() && row.username.0.parse().ok() == row.mac,
+    }
 }
