@@ -8,6 +8,8 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 use support::daemon::{Daemon, demo_site};
 use support::radsec_client::{ClientIdentity, Offer, RadSecClient};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const SOON: Duration = Duration::from_secs(10);
 /// What DESIGN 6 promises between a suspension and its Disconnect-Request.
@@ -349,4 +351,36 @@ async fn a_client_that_sends_a_packet_drop_by_drop_or_does_not_read_is_cut() {
     assert!(began.elapsed() < SLOW_MAX, "it is cut after ten seconds");
     let mut next = connect(&daemon, &issued).await;
     assert!(is_answered(&mut next, 1).await, "and may come again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handshakes_that_are_not_done_have_few_places_and_little_time() {
+    let daemon = start("radsec-handshakes");
+    let issued = issue(&daemon, "attic");
+    let began = Instant::now();
+    // Eight that say nothing take the places of their address; the ninth and a genuine one find none.
+    let mut silent = Vec::new();
+    for _ in 0..8 {
+        silent.push(TcpStream::connect(daemon.listening.radsec).await.expect("it listens"));
+    }
+    let offer = Offer { ca: &issued.ca, identity: Some(&issued.identity), tls13: true, alpn: true };
+    assert!(RadSecClient::connect(daemon.listening.radsec, &offer).await.is_err(), "all places are taken");
+    for mut client in silent {
+        assert_eq!(client.read(&mut [0; 1]).await.unwrap_or(0), 0, "it is closed");
+    }
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(4) && took < Duration::from_secs(9), "after five seconds, not {took:?}");
+    assert_told(&daemon, "radsec-too-slow", &["127.0.0.1", "in time"]);
+    let mut client = connect(&daemon, &issued).await;
+    assert!(is_answered(&mut client, 1).await, "there is room again");
+
+    // What is no TLS at all, and a client that does not believe the box.
+    let mut plain = TcpStream::connect(daemon.listening.radsec).await.expect("it listens");
+    plain.write_all(&status_server(1)).await.expect("it is open");
+    let _ = plain.read(&mut [0; 64]).await;
+    assert_told(&daemon, "radsec-not-tls", &["TLS 1.2 or 1.3"]);
+    let foreign = Authority::foreign().sign("doorpost.harbour.example", 2040).certificate;
+    let offer = Offer { ca: &foreign, ..offer };
+    assert!(RadSecClient::connect(daemon.listening.radsec, &offer).await.is_err());
+    assert_told(&daemon, "radsec-refused-by-client", &["pki/ca.pem"]);
 }

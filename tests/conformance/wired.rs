@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::fs;
 use std::time::{Duration, Instant};
 use support::daemon::{Daemon, Folder, demo_site};
+use support::radsec_proxy::RadSecProxy;
 use support::wired::{BOX, Cabling, Computer, Identity, SECRET, SWITCH, Switch};
 
 const SOON: Duration = Duration::from_secs(15);
@@ -14,15 +15,23 @@ const DISCONNECT_MAX: Duration = Duration::from_secs(2);
 const PEAP: &[&str] = &["eap=PEAP", "phase1=\"tls_disable_tlsv1_3=1\"", "phase2=\"auth=MSCHAPV2\""];
 const TTLS: &[&str] = &["eap=TTLS", "phase1=\"tls_disable_tlsv1_3=1\"", "phase2=\"auth=PAP\""];
 
+/// How the switch reaches the box.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Udp,
+    RadSec,
+}
+
 /// The box in its namespace, and the hosts around it. What is taken away first stands first.
 struct World {
     daemon: Daemon,
     switch: Switch,
+    proxy: Option<RadSecProxy>,
     cabling: Cabling,
     folder: Folder,
 }
 
-fn world(word: &str) -> World {
+fn world(word: &str, by: By) -> World {
     let (folder, cabling) = (Folder::new(word), Cabling::new());
     fs::write(folder.0.join("switch.secret"), SECRET).expect("a file in our folder");
     let mut site = demo_site(None, None);
@@ -30,7 +39,8 @@ fn world(word: &str) -> World {
         ("radius_auth: 127.0.0.1:0", format!("radius_auth: {BOX}:1812")),
         ("radius_acct: 127.0.0.1:0", format!("radius_acct: {BOX}:1813")),
         ("address: 127.0.0.1", format!("address: {SWITCH}")),
-        ("secret: testing123", "secret: {file: switch.secret}\n    profile: hostapd".to_owned()),
+        ("secret: testing123", "secret: {file: switch.secret}\n    radsec: true\n    profile: hostapd".to_owned()),
+        ("radsec: 127.0.0.1:0", format!("radsec: {BOX}:2083")),
     ] {
         assert!(site.contains(from), "the demo's site has no `{from}`");
         site = site.replace(from, &to);
@@ -38,8 +48,15 @@ fn world(word: &str) -> World {
     let site_file = folder.0.join("site.yaml");
     fs::write(&site_file, site).expect("a file in our folder");
     let daemon = Daemon::launch_within(&cabling.server, &site_file, &folder.0.join("data"));
-    let switch = Switch::start(&cabling, &folder.0);
-    World { daemon, switch, cabling, folder }
+    let (proxy, switch) = match by {
+        By::Udp => (None, Switch::start(&cabling, &folder.0)),
+        By::RadSec => {
+            let issued = daemon.cli(&["accesspoint", "certificate", "lobby"]);
+            let proxy = RadSecProxy::start_within(&cabling.switch, &folder.0, daemon.listening.radsec, &issued);
+            (Some(proxy), Switch::start_behind_a_proxy(&cabling, &folder.0))
+        }
+    };
+    World { daemon, switch, proxy, cabling, folder }
 }
 
 impl World {
@@ -77,7 +94,7 @@ impl World {
 
 #[test]
 fn a_computer_logs_in_again_is_accounted_for_and_goes() {
-    let world = world("wired-login");
+    let world = world("wired-login", By::Udp);
     let mara = world.daemon.add_member("Mara Holm", "resident", Some("studio"));
     let key = world.daemon.issue_wifi_key(&mara);
     let computer = world.computer(&key, PEAP);
@@ -110,7 +127,7 @@ fn a_computer_logs_in_again_is_accounted_for_and_goes() {
 
 #[test]
 fn a_suspended_members_port_is_closed_and_stays_closed() {
-    let world = world("wired-suspend");
+    let world = world("wired-suspend", By::Udp);
     let mara = world.daemon.add_member("Mara Holm", "resident", None);
     let key = world.daemon.issue_wifi_key(&mara);
     let computer = world.computer(&key, TTLS);
@@ -134,4 +151,29 @@ fn a_suspended_members_port_is_closed_and_stays_closed() {
     world.wait("the switch to forget it", || (world.switch.farewells() == 2).then_some(()));
     let _computer = world.computer(&key, TTLS);
     world.session("an open session", |session| session["state"] == "open");
+}
+
+/// hostapd behind a proxy on the access point itself, as OpenWrt speaks RadSec: it listens for Disconnect-Requests on UDP alone, and
+/// the proxy hands none on. What is not answered over the connection goes by UDP a second later.
+#[test]
+fn a_switch_behind_radsecproxy_is_told_by_udp_what_the_proxy_keeps_to_itself() {
+    let world = world("wired-radsec", By::RadSec);
+    let mara = world.daemon.add_member("Mara Holm", "resident", None);
+    let key = world.daemon.issue_wifi_key(&mara);
+    let _computer = world.computer(&key, PEAP);
+    let began = world.session("an open session", |session| session["state"] == "open");
+    assert_eq!(began["access_point"], "lobby");
+    let list = world.daemon.cli(&["accesspoint", "list"]);
+    assert_eq!(list["access_points"][0]["connections"], 1, "{list}");
+
+    let asked_at = Instant::now();
+    world.daemon.cli(&["member", "suspend", &mara]);
+    world.wait("the port to close", || world.switch.program.log().contains("AP-STA-DISCONNECTED").then_some(()));
+    assert!(asked_at.elapsed() < DISCONNECT_MAX, "it took {:?}", asked_at.elapsed());
+    world.event("wifi-disconnected", |event| event["member"] == *mara);
+    world.wait_for_nobody();
+    let proxy = world.proxy.as_ref().expect("this world has one");
+    // What it makes of a request that comes from a server.
+    let heard = proxy.program.log().contains("replyh: no outstanding request with this id");
+    assert!(heard, "it was asked over the connection first");
 }

@@ -2,6 +2,7 @@
 //! on over one TLS connection.
 
 use crate::daemon::free_udp_port;
+use crate::namespace::Namespace;
 use crate::program::Program;
 use serde_json::Value;
 use std::fs;
@@ -25,13 +26,33 @@ pub const SECRET: &str = "between-nas-and-proxy";
 impl RadSecProxy {
     /// In front of `server`, with what `doorpost accesspoint certificate --json` issued; `more` are lines for its server block.
     pub fn start(folder: &Path, server: SocketAddr, issued: &Value, more: &str) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_udp_port()));
+        Self::start_by(Command::new("radsecproxy"), folder, address, server, issued, more)
+    }
+
+    /// As [`RadSecProxy::start`], on the access point itself. The box has another address there than its certificate says, so it
+    /// is known by its name.
+    pub fn start_within(namespace: &Namespace, folder: &Path, server: SocketAddr, issued: &Value) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1812));
+        let more = "  CertificateNameCheck off\n  MatchCertificateAttribute SubjectAltName:DNS:/^doorpost\\.harbour\\.example$/\n";
+        let command = namespace.command(Path::new("radsecproxy"));
+        Self::start_by(command, folder, address, server, issued, more)
+    }
+
+    fn start_by(
+        mut command: Command,
+        folder: &Path,
+        address: SocketAddr,
+        server: SocketAddr,
+        issued: &Value,
+        more: &str,
+    ) -> Self {
         let file = |name: &str, key: &str| {
             let path = folder.join(name);
             fs::write(&path, issued[key].as_str().expect("PEM")).expect("a file in our folder");
             path.display().to_string()
         };
         let (ca, certificate, key) = (file("ca.pem", "ca"), file("proxy.pem", "certificate"), file("proxy.key", "key"));
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_udp_port()));
         let text = format!(
             "ListenUDP {address}\nLogLevel 5\nIPv4Only on\n\
              tls box {{\n  CACertificateFile {ca}\n  CertificateFile {certificate}\n  CertificateKeyFile {key}\n}}\n\
@@ -43,7 +64,6 @@ impl RadSecProxy {
         );
         let conf = folder.join("radsecproxy.conf");
         fs::write(&conf, text).expect("a file in our folder");
-        let mut command = Command::new("radsecproxy");
         command.args(["-f", "-d", "5", "-c"]).arg(&conf);
         let mut program = Program::start(command, "radsecproxy");
         program.wait_for("listening for udp on", START_MAX);

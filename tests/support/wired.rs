@@ -8,6 +8,7 @@
 
 use crate::namespace::Namespace;
 use crate::program::Program;
+use crate::radsec_proxy;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -52,13 +53,26 @@ pub struct Switch {
 }
 
 impl Switch {
+    /// Asks the box itself.
     pub fn start(cabling: &Cabling, folder: &Path) -> Self {
+        Self::start_with(cabling, folder, [(BOX, 1812, SECRET), (BOX, 1813, SECRET)])
+    }
+
+    /// Asks radsecproxy on the switch itself.
+    pub fn start_behind_a_proxy(cabling: &Cabling, folder: &Path) -> Self {
+        let proxy = ("127.0.0.1", 1812, radsec_proxy::SECRET);
+        Self::start_with(cabling, folder, [proxy, proxy])
+    }
+
+    /// With these servers (address, port, secret) for logins and for accounting.
+    fn start_with(cabling: &Cabling, folder: &Path, servers: [(&str, u16, &str); 2]) -> Self {
+        let [(auth, auth_port, auth_secret), (acct, acct_port, acct_secret)] = servers;
         let control = folder.join("hostapd");
         let text = format!(
             "driver=wired\ninterface=port0\nlogger_stdout=-1\nlogger_stdout_level=2\nctrl_interface={}\n\
              ieee8021x=1\nuse_pae_group_addr=1\nown_ip_addr={SWITCH}\nnas_identifier=switch\n\
-             auth_server_addr={BOX}\nauth_server_port=1812\nauth_server_shared_secret={SECRET}\n\
-             acct_server_addr={BOX}\nacct_server_port=1813\nacct_server_shared_secret={SECRET}\n\
+             auth_server_addr={auth}\nauth_server_port={auth_port}\nauth_server_shared_secret={auth_secret}\n\
+             acct_server_addr={acct}\nacct_server_port={acct_port}\nacct_server_shared_secret={acct_secret}\n\
              radius_acct_interim_interval={INTERIM_SECONDS}\n\
              radius_das_port=3799\nradius_das_client={BOX} {SECRET}\n\
              radius_das_require_event_timestamp=1\nradius_das_require_message_authenticator=1\n",

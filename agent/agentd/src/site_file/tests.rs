@@ -23,6 +23,14 @@ fn a_fault_names_file_line_column_and_what_was_expected() {
             "site.yaml:3:38: a secret stands in the file: expected a reference such as {file: lobby.secret} or {credential: lobby-secret}",
         ),
         (
+            "access_points:\n  lobby: {secret: {file: lobby.secret}}",
+            "site.yaml:3:19: the access point `lobby` has a secret and no address: expected the address that its packets come from",
+        ),
+        (
+            "access_points:\n  lobby: {address: 10.0.0.5}",
+            "site.yaml:3:3: the access point `lobby` has no secret: expected one, or `radsec: true`",
+        ),
+        (
             "doors:\n  Street: {relay: {device: relay, profile: shelly-gen2}}",
             "site.yaml:3:3: the name `Street` is not valid: expected 1 to 63 lower-case letters, digits and inner hyphens",
         ),
@@ -110,7 +118,10 @@ fn an_access_points_make_says_where_it_takes_changes_and_slips_are_named() {
         "{HEAD}access_points:\n  a: {{address: 127.0.0.1, secret: testing123, profile: cisco}}\n  b: {{address: 127.0.0.2, secret: testing123, profile: cisco, coa_port: 3799, message_authenticator: optional}}"
     ));
     let points = file.expect("a good file").model.access_points;
-    let told: Vec<_> = points.values().map(|point| (point.udp.as_ref().map(|udp| udp.coa_port), point.message_authenticator)).collect();
+    let told: Vec<_> = points
+        .values()
+        .map(|point| (point.udp.as_ref().map(|udp| udp.coa_port), point.message_authenticator))
+        .collect();
     use policy::MessageAuthenticatorRule::{Optional, Required};
     assert_eq!(told, [(Some(1_700), Required), (Some(3_799), Optional)]);
     for (text, fault) in [
@@ -118,7 +129,10 @@ fn an_access_points_make_says_where_it_takes_changes_and_slips_are_named() {
             "access_points: {a: {address: 127.0.0.1, secret: testing123, profile: linksys}}",
             "site.yaml:2:70: unknown access point profile `linksys`: expected one of generic, hostapd, unifi, aruba, cisco, mikrotik, ruckus, mist",
         ),
-        ("networks: {a: {vlan_name: office}}", "site.yaml:2:27: the VLAN has a name and no number: expected `vlan` beside it"),
+        (
+            "networks: {a: {vlan_name: office}}",
+            "site.yaml:2:27: the VLAN has a name and no number: expected `vlan` beside it",
+        ),
         (
             "networks: {a: {vlan: 10, vlan_name: '10'}}",
             "site.yaml:2:37: the VLAN name `10` is not valid: expected a letter and at most 32 characters without spaces",
@@ -144,10 +158,31 @@ fn ssids_are_what_fits_on_the_air_and_stand_once() {
     assert_eq!(names(policy::SsidSecurity::Enterprise), ["Café \u{1f6dc}"]);
     assert_eq!(names(policy::SsidSecurity::Passphrase), ["Things"]);
     let twice = "wifi:\n  ssids:\n    - name: Harbour\n    - {name: Harbour, security: passphrase}";
-    assert_eq!(faults_of(twice), ["site.yaml:5:14: the SSID `Harbour` belongs to `wifi` already: expected another one"]);
+    assert_eq!(
+        faults_of(twice),
+        ["site.yaml:5:14: the SSID `Harbour` belongs to `wifi` already: expected another one"]
+    );
     let long = "x".repeat(33);
     for name in ["''", &long, "\"a\\tb\""] {
         let faults = faults_of(&format!("wifi:\n  ssids:\n    - name: {name}"));
         assert!(faults.len() == 1 && faults[0].contains("expected 1 to 32 bytes of text"), "{name}: {faults:?}");
     }
+}
+
+#[test]
+fn an_access_point_comes_by_udp_by_radsec_or_by_both_and_radsec_listens_where_it_is_wanted() {
+    let with = |rest: &str| check(&format!("{HEAD}{rest}")).expect("a good file");
+    let file = with("access_points: {a: {address: 127.0.0.1, secret: testing123}}");
+    assert_eq!(file.listen.radsec, None, "nobody comes by it");
+    let file = with(
+        "access_points:\n  a: {radsec: true}\n  b: {radsec: true, address: '::ffff:10.0.0.9'}\n  c: {address: 127.0.0.1, secret: testing123, radsec: true}",
+    );
+    assert_eq!(file.listen.radsec, Some(SocketAddr::from(([0, 0, 0, 0], 2083))));
+    let of = |name: &str| &file.model.access_points[name];
+    assert_eq!((of("a").udp.is_some(), of("a").address()), (false, None));
+    let expected = "10.0.0.9".parse().ok();
+    assert_eq!(of("b").radsec.as_ref().map(|radsec| radsec.from), Some(expected));
+    assert!(of("c").udp.is_some() && of("c").radsec.is_some());
+    let file = with("listen: {radsec: '127.0.0.1:0'}");
+    assert_eq!(file.listen.radsec, Some(SocketAddr::from(([127, 0, 0, 1], 0))));
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::verify;
+use policy::access_point::AccessPointCertificate;
 use policy::print::{CountedBy, Ending, JobRecord, JobStage, PrintAccount, Reservation};
 use policy::site::{Device, DeviceProfile};
 use policy::{Pass, SessionRow, Team};
@@ -67,9 +68,20 @@ fn everything() -> Vec<Change> {
         Change::Credential(registered),
         Change::Pass(pass),
         Change::Device(device),
+        Change::AccessPointCertificate(certificate_of("lobby", 1)),
         Change::Admin(Some(Secret::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g".to_owned()))),
         reserved(1, 1, 4, 10),
     ]
+}
+
+fn certificate_of(access_point: &str, revision: u64) -> AccessPointCertificate {
+    AccessPointCertificate {
+        access_point: access_point.parse().expect("a name"),
+        revision,
+        fingerprint: [12; 32],
+        issued_at: Timestamp(13),
+        expires_at: Timestamp(14),
+    }
 }
 
 fn reserved(job: u8, of: u32, pages: u32, charge_minor: i64) -> Change {
@@ -121,6 +133,9 @@ fn what_was_applied_is_loaded_again() {
             Change::Pass(pass) => assert_eq!(&loaded.passes, std::slice::from_ref(pass)),
             Change::Credential(credential) => assert!(loaded.credentials.contains(credential)),
             Change::Device(device) => assert_eq!(&loaded.devices, std::slice::from_ref(device)),
+            Change::AccessPointCertificate(issued) => {
+                assert_eq!(&loaded.access_point_certificates, std::slice::from_ref(issued));
+            }
             Change::PrintReserved { reservation, account } => {
                 assert_eq!(&loaded.reservations, std::slice::from_ref(reservation));
                 assert_eq!(loaded.print_accounts, [(reservation.member, account.clone())]);
@@ -149,6 +164,19 @@ fn a_removed_device_and_a_reset_administrator_are_gone() {
     drop(store);
     let (_, loaded) = open(dir.path());
     assert!(loaded.devices.is_empty() && loaded.admin.is_none());
+}
+
+#[test]
+fn an_access_point_has_one_certificate_and_may_lose_it() {
+    let dir = folder();
+    let (store, _) = open(dir.path());
+    let issued = |name, revision| Change::AccessPointCertificate(certificate_of(name, revision));
+    apply(&store, vec![issued("lobby", 1), issued("attic", 1)]).expect("applied");
+    apply(&store, vec![issued("lobby", 2)]).expect("applied");
+    apply(&store, vec![Change::AccessPointCertificateRemoved("attic".parse().expect("a name"))]).expect("applied");
+    drop(store);
+    let (_, loaded) = open(dir.path());
+    assert_eq!(loaded.access_point_certificates, [certificate_of("lobby", 2)]);
 }
 
 #[test]
