@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::world::*;
-use proto::radius::{AttributeType, Code, Writer};
+use proto::radius::{AttributeType, Code, Packet, Writer};
 
 fn class(world: &mut World, n: u8) -> String {
     let accept = world.login(n, &format!("user-{n}/{n}"));
@@ -287,4 +287,169 @@ fn a_session_id_that_is_no_text_is_kept_octet_by_octet() {
         let text = super::super::accounting::session_id_text(id);
         assert_eq!(super::super::accounting::wire_session_id(&text), id, "{text}");
     }
+}
+
+/// hostapd names a device's next session as the last when the device comes back before hostapd has forgotten it.
+#[test]
+fn a_device_that_comes_back_at_once_under_the_same_name_is_online_again() {
+    let mut world = World::new();
+    let first = class(&mut world, 1);
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&first))));
+    world.pass(Duration::from_secs(1));
+    assert!(world.account(2, report(2, 2, 1, "a1", Some(&first))));
+    assert!(world.account(3, report(3, 1, 1, "a1", Some(&first))), "a straggler");
+    world.pass(Duration::from_secs(1));
+    assert!(world.presence.sessions.is_empty());
+
+    let second = class(&mut world, 1);
+    assert!(world.account(4, report(4, 1, 1, "a1", Some(&second))));
+    world.pass(Duration::from_secs(1));
+    let view = world.presence.sessions_of(member_id(1)).next().expect("online");
+    assert_eq!((view.phase, view.row.id.to_string()), (SessionPhase::Open, second));
+}
+
+/// hostapd remembers for half a minute what it was told of a passphrase, and lets a device back without asking.
+#[test]
+fn a_device_that_is_let_back_without_asking_has_to_go_again() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    world.pass(Duration::from_secs(1));
+    assert_eq!(disconnects(&world.suspend(1)).len(), 1);
+    assert!(world.account(2, report(2, 2, 1, "a1", Some(&class))));
+    let again = report(3, 1, 1, "a1", None).finish(SECRET).expect("it fits");
+    let sent = world.receive(Socket::Accounting, POINT, &again);
+    let [request] = &disconnects(&sent)[..] else { panic!("one Disconnect-Request") };
+    let packet = Packet::decode(request).expect("a packet");
+    assert_eq!(packet.text(AttributeType::ACCT_SESSION_ID), Some("a1"));
+    let answer = Writer::reply(Code::DisconnectAck, &packet).finish(SECRET).expect("it fits");
+    world.receive(Socket::DynamicAuthorization, COA, &answer);
+    world.pass(Duration::from_secs(60));
+    assert!(world.presence.sessions.is_empty());
+}
+
+/// Acct-Session-Time and Acct-Delay-Time of a report.
+fn aged(request: Writer, session_seconds: u32, delay_seconds: u32) -> Writer {
+    request
+        .integer(AttributeType::ACCT_SESSION_TIME, session_seconds)
+        .integer(AttributeType::ACCT_DELAY_TIME, delay_seconds)
+}
+
+fn live(world: &mut World) -> Vec<String> {
+    world.pass(Duration::from_secs(1));
+    world.presence.sessions.iter().map(|view| view.row.acct_session_id.clone()).collect()
+}
+
+#[test]
+fn a_report_that_is_repeated_with_another_delay_counts_once() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    for (identifier, delay) in [(1, 0), (2, 3), (3, 12)] {
+        let start = aged(report(identifier, 1, 1, "a1", Some(&class)), 0, delay);
+        assert!(world.account(identifier, start));
+        let octets = aged(report(identifier + 10, 3, 1, "a1", Some(&class)), 600, delay);
+        assert!(world.account(identifier + 10, octets.integer(AttributeType::ACCT_INPUT_OCTETS, 500)));
+    }
+    for (identifier, delay) in [(21, 0), (22, 3), (23, 12)] {
+        assert!(world.account(identifier, aged(report(identifier, 2, 1, "a1", Some(&class)), 601, delay)));
+    }
+    let ids: std::collections::BTreeSet<_> = world.rows.iter().map(|row| row.id).collect();
+    assert_eq!((ids.len(), world.rows.last().map(|row| row.rx_bytes)), (1, Some(500)));
+    assert_eq!(world.codes(), ["wifi-admitted", "wifi-session-began", "wifi-session-ended"]);
+}
+
+#[test]
+fn counters_that_go_back_take_nothing_away() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    for (identifier, octets) in [(1, 5_000), (2, 40), (3, 5_001)] {
+        let interim = report(identifier, 3, 1, "a1", Some(&class)).integer(AttributeType::ACCT_OUTPUT_OCTETS, octets);
+        assert!(world.account(identifier, interim));
+    }
+    let counted: Vec<u64> = world.rows.iter().map(|row| row.tx_bytes).collect();
+    assert_eq!(counted, [5_000, 5_000, 5_001]);
+}
+
+#[test]
+fn a_session_that_was_taken_for_lost_goes_on_when_it_is_reported() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    assert!(world.account(2, report(2, 3, 1, "a1", Some(&class))));
+    world.pass(Duration::from_secs(1_900));
+    assert_eq!(world.rows.last().and_then(|row| row.end_cause.as_deref()), Some("lost"));
+    assert!(world.account(3, aged(report(3, 3, 1, "a1", Some(&class)), 1_900, 0)));
+    let row = world.rows.last().expect("a row").clone();
+    assert_eq!((row.id.to_string(), row.ended_at, row.end_cause), (class, None, None));
+    assert_eq!(live(&mut world), ["a1"]);
+    assert!(world.codes().contains(&"wifi-session-found"));
+}
+
+#[test]
+fn a_name_that_another_device_has_by_now_ends_the_session_that_had_it() {
+    let mut world = World::new();
+    let (first, second) = (class(&mut world, 1), class(&mut world, 2));
+    assert!(world.account(1, report(1, 1, 1, "00000001", Some(&first))));
+    assert!(world.account(2, report(2, 1, 2, "00000001", Some(&second))), "the access point counts anew");
+    assert_eq!(live(&mut world), ["00000001"]);
+    assert_eq!(world.presence.sessions[0].row.member, Some(member_id(2)));
+    assert!(!world.presence.is_here(member_id(1)));
+}
+
+#[test]
+fn a_start_that_comes_late_does_not_end_the_session_to_which_the_device_went_on() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    world.pass(Duration::from_secs(20));
+    assert!(world.account(1, report(1, 1, 1, "a2", Some(&class))));
+    assert!(world.account(2, aged(report(2, 1, 1, "a1", Some(&class)), 0, 10)));
+    assert!(live(&mut world).contains(&"a2".to_owned()));
+    assert!(world.account(3, aged(report(3, 2, 1, "a1", Some(&class)), 5, 5)));
+    assert_eq!(live(&mut world), ["a2"]);
+}
+
+#[test]
+fn a_stop_of_a_session_that_was_never_reported_ends_the_older_ones_of_its_device() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    world.pass(Duration::from_secs(60));
+    assert!(world.account(2, aged(report(2, 2, 1, "a2", Some(&class)), 30, 0)));
+    assert_eq!(live(&mut world), [""; 0]);
+}
+
+#[test]
+fn a_device_whose_place_was_given_away_meanwhile_has_to_go() {
+    let mut world = World::new();
+    let accept = world.login(1, "user-1/1").text(AttributeType::CLASS).expect("our Class");
+    world.pass(Duration::from_secs(61)); // its access point said nothing
+    for n in 2..=3 {
+        let class = world.login(n, "user-1/1").text(AttributeType::CLASS).expect("our Class");
+        assert!(world.account(n, report(n, 1, n, &format!("a{n}"), Some(&class))));
+    }
+    let late = report(9, 1, 1, "a1", Some(&accept)).finish(SECRET).expect("it fits");
+    let sent = world.receive(Socket::Accounting, POINT, &late);
+    assert_eq!(disconnects(&sent).len(), 1);
+    let told = world.records.iter().rfind(|record| record.code == "wifi-disconnecting").expect("it is written down");
+    assert_eq!(told.facts.get("cause").map(String::as_str), Some("device-limit"));
+}
+
+#[test]
+fn an_access_point_that_stops_ends_its_own_sessions_only() {
+    let mut world = World::new();
+    let mut two = site();
+    let mut yard = two.access_points.values().next().expect("one").clone();
+    yard.name = name("yard");
+    yard.udp.as_mut().expect("over UDP").address = std::net::Ipv4Addr::new(10, 0, 0, 3).into();
+    two.access_points.insert(yard.name.clone(), yard);
+    world.change(&[policy::Change::Site(Arc::new(two))]);
+    let first = class(&mut world, 1);
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&first))));
+    let elsewhere = SocketAddr::new(std::net::Ipv4Addr::new(10, 0, 0, 3).into(), 40_000);
+    let start = report(2, 3, 2, "b1", None).finish(SECRET).expect("it fits");
+    world.receive(Socket::Accounting, elsewhere, &start);
+    let off = Writer::request(Code::AccountingRequest, 9, [0; 16]).integer(AttributeType::ACCT_STATUS_TYPE, 8);
+    assert!(world.account(9, off));
+    assert_eq!(world.rows.last().and_then(|row| row.end_cause.as_deref()), Some("access-point-stopped"));
+    assert_eq!(live(&mut world), ["b1"]);
 }
