@@ -24,6 +24,8 @@ const TIMEOUT_UNKNOWN: Duration = Duration::from_secs(4 * 3_600);
 
 /// How much later than its session's end a Start may arrive that was sent before it: two repetitions of an access point.
 const STRAGGLER_MAX: Duration = Duration::from_secs(15);
+/// How much too late an update's session seems to have begun, by times that are told in whole seconds.
+const ROUNDING_MAX: Duration = Duration::from_secs(2);
 /// The end of a session of which nothing was heard.
 const LOST: &str = "lost";
 
@@ -362,15 +364,16 @@ fn is_lost(ended: &SessionRow) -> bool {
     ended.end_cause.as_deref() == Some(LOST)
 }
 
-/// Whether a Start is that of another session than the one which ended under the same name: it began after that, and not so
-/// soon that it may be a straggler.
+/// Whether a report is of another session than the one which ended under the same name: it began after that, and not so soon
+/// that it may be a straggler.
 fn begins_after(cx: &Context<'_>, ended: &SessionRow, report: &SessionReport<'_>) -> bool {
     let age = Duration::from_secs(u64::from(report.delay_seconds) + u64::from(report.session_seconds));
-    let is_start = match report.status {
-        SessionStatus::Start => true,
-        SessionStatus::InterimUpdate | SessionStatus::Stop => false,
+    let late_max = match report.status {
+        SessionStatus::Start => STRAGGLER_MAX,
+        SessionStatus::InterimUpdate if report.session_seconds > 0 => ROUNDING_MAX,
+        SessionStatus::InterimUpdate | SessionStatus::Stop => return false,
     };
-    is_start && ended.ended_at.is_some_and(|at| cx.now.stamp() - age > at + STRAGGLER_MAX)
+    ended.ended_at.is_some_and(|at| cx.now.stamp() - age > at + late_max)
 }
 
 fn update(row: &mut SessionRow, report: &SessionReport<'_>, seen_at: Timestamp) {

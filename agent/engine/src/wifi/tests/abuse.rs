@@ -4,7 +4,6 @@ use super::super::*;
 use super::world::*;
 use proto::radius::{AttributeType, Code, Packet, Writer};
 use std::collections::BTreeMap;
-use values::{Entropy, SeededEntropy};
 
 /// An Access-Request of one of 65,536 devices, from one of as many ports.
 fn knock(device: u16, port: u16, identifier: u8, state: Option<&[u8]>, eap: &[u8]) -> (SocketAddr, Vec<u8>) {
@@ -24,29 +23,16 @@ fn knock(device: u16, port: u16, identifier: u8, state: Option<&[u8]>, eap: &[u8
 /// A try of device `n`, by an Identifier that differs from the last.
 fn try_once(world: &mut World, n: u8, text: &str) -> Code {
     world.pass(Duration::from_millis(1));
-    let reply = world.exchange(&stamped(world, n, None, &identity(1))).expect("an answer");
+    let request = world.stamped(n, n, None, &identity(1));
+    let reply = world.exchange(&request).expect("an answer");
     match reply.code {
         Code::AccessChallenge => {
             let state = reply.state().expect("a State");
-            let request = stamped(world, n, Some(&state), &proof(2, text));
+            let request = world.stamped(n, n, Some(&state), &proof(2, text));
             world.exchange(&request).expect("an answer").code
         }
         code => code,
     }
-}
-
-/// A request that no other has the authenticator of.
-fn stamped(world: &World, n: u8, state: Option<&[u8]>, eap: &[u8]) -> Vec<u8> {
-    let mut authenticator = [0; 16];
-    let now = world.now.mono.0 * 2 + u64::from(state.is_some());
-    (&mut SeededEntropy(now) as &mut dyn Entropy).fill(&mut authenticator);
-    let mut writer = Writer::request(Code::AccessRequest, n, authenticator)
-        .text(AttributeType::CALLING_STATION_ID, &mac(n).to_string())
-        .eap_message(eap);
-    if let Some(state) = state {
-        writer = writer.attribute(AttributeType::STATE, state);
-    }
-    writer.finish(SECRET).expect("it fits")
 }
 
 #[test]
@@ -56,7 +42,10 @@ fn a_device_that_guesses_is_refused_at_the_door_and_let_try_again_later() {
         assert_eq!(try_once(&mut world, 9, "user-1/77"), Code::AccessReject);
     }
     let before = *world.engine.counters();
-    let door = world.exchange(&stamped(&world, 9, None, &identity(7))).expect("an answer at once");
+    let door = {
+        let request = world.stamped(9, 9, None, &identity(7));
+        world.exchange(&request)
+    }.expect("an answer at once");
     assert_eq!((door.code, door.packet().eap_message()), (Code::AccessReject, Some(vec![4, 7, 0, 4])));
     let after = *world.engine.counters();
     assert_eq!((after.access_challenges, after.logins_held_back), (before.access_challenges, 1));

@@ -197,3 +197,89 @@ fn without_the_time_no_event_timestamp_is_sent() {
     let request = disconnects(&world.suspend(1)).remove(0);
     assert_eq!(Packet::decode(&request).expect("a packet").integer(AttributeType::EVENT_TIMESTAMP), None);
 }
+
+/// Everything that sends somebody away, each with what the record says.
+#[test]
+fn each_cause_has_its_disconnect_its_record_and_its_bound() {
+    use policy::{Change, Member, MemberStatus, Window};
+    let ended = |world: &mut World| {
+        let status = MemberStatus::Ended { at: world.now.stamp() };
+        world.change(&[Change::Member(Member { status, ..member(1) })])
+    };
+    let over = |world: &mut World| {
+        let until = Some(world.now.stamp());
+        world.change(&[Change::Member(Member { valid: Window { from: None, until }, ..member(1) })])
+    };
+    let kicked = |world: &mut World| {
+        let session = world.presence.sessions[0].row.id;
+        let mut cx = Context { snapshot: &world.snapshot, now: world.now, entropy: &mut world.entropy };
+        assert_eq!(world.engine.kick(&mut cx, session), Ok(()));
+        world.drain()
+    };
+    let suspended = |world: &mut World| world.suspend(1);
+    type Act<'a> = &'a dyn Fn(&mut World) -> Vec<(Socket, SocketAddr, Vec<u8>)>;
+    let causes: [(Act<'_>, &str); 4] =
+        [(&suspended, "member-suspended"), (&ended, "member-ended"), (&over, "membership-over"), (&kicked, "kicked")];
+    for (act, cause) in causes {
+        for (code, error, end) in [
+            (Some(Code::DisconnectAck), None, None),
+            (Some(Code::DisconnectNak), Some(501), Some(SessionPhase::DisconnectFailed)),
+            (Some(Code::DisconnectNak), Some(503), None),
+            (None, None, Some(SessionPhase::DisconnectFailed)),
+        ] {
+            let mut world = online();
+            let request = disconnects(&act(&mut world)).remove(0);
+            let told = world.records.iter().rfind(|record| record.code == "wifi-disconnecting").expect("a record");
+            assert_eq!(told.facts.get("cause").map(String::as_str), Some(cause));
+            match code {
+                Some(code) => {
+                    world.receive(Socket::DynamicAuthorization, COA, &answer(&request, code, error));
+                }
+                None => drop(world.pass(Duration::from_secs(64))),
+            }
+            assert_eq!(phase(&mut world), end, "{cause}: {code:?} {error:?}");
+            // Whatever the access point makes of it, Session-Timeout ends the session, and then so do we.
+            world.pass(Duration::from_secs(4 * 3_600 + 16 * 60));
+            assert_eq!(phase(&mut world), None, "{cause}: {code:?} {error:?}");
+        }
+    }
+}
+
+#[test]
+fn hours_and_passes_that_end_send_the_device_away_after_their_grace() {
+    use policy::{Change, Pass};
+    // A pass of a plan with Wi-Fi, for a member whose own plan has none.
+    let mut world = World::new();
+    let mut site = site();
+    let with = site.plans.values().next().expect("a plan").clone();
+    let none = policy::Plan { name: name("none"), wifi: None, ..with.clone() };
+    site.plans.insert(none.name.clone(), none);
+    let until = world.now.stamp() + Duration::from_secs(600);
+    let pass = Pass {
+        id: values::PassId::from_random([1; 16]),
+        member: member_id(1),
+        plan: with.name,
+        from: world.now.stamp(),
+        until,
+        revision: 1,
+    };
+    let bare = policy::Member { plan: name("none"), ..member(1) };
+    world.change(&[Change::Site(Arc::new(site)), Change::Member(bare), Change::Pass(pass)]);
+    let accept = world.login(1, "user-1/1");
+    assert_eq!(accept.code, Code::AccessAccept);
+    let bound = accept.packet().integer(AttributeType::SESSION_TIMEOUT).expect("a bound");
+    assert!(bound <= 600 + 15 * 60, "Session-Timeout is the end with its grace: {bound}");
+    let class = accept.text(AttributeType::CLASS).expect("our Class");
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    assert_eq!(disconnects(&world.pass(Duration::from_secs(600 + 14 * 60))).len(), 0, "warned, and in its grace");
+    assert!(!disconnects(&world.pass(Duration::from_secs(90))).is_empty());
+
+    // The clock is set forward over the end: nobody waits for the timer.
+    let mut world = online();
+    let until = Some(world.now.stamp() + Duration::from_secs(3_600));
+    let valid = policy::Window { from: None, until };
+    assert_eq!(disconnects(&world.change(&[Change::Member(policy::Member { valid, ..member(1) })])).len(), 0);
+    world.now = values::Now::trusted(world.now.mono, world.now.stamp() + Duration::from_secs(7_200));
+    world.input(Input::TimerFired);
+    assert_eq!(disconnects(&world.drain()).len(), 1);
+}

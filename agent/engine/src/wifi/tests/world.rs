@@ -435,10 +435,27 @@ impl World {
 
     /// A whole login of device `n` as `text` (`user-1/1`).
     pub fn login(&mut self, n: u8, text: &str) -> Reply {
-        let challenge = self.exchange(&access_request(n, n, None, &identity(1))).expect("a challenge");
+        let request = self.stamped(n, n, None, &identity(1));
+        let challenge = self.exchange(&request).expect("a challenge");
         assert_eq!(challenge.code, Code::AccessChallenge);
         let state = challenge.state().expect("a State");
-        self.exchange(&access_request(n.wrapping_add(100), n, Some(&state), &proof(2, text))).expect("an answer")
+        let request = self.stamped(n.wrapping_add(100), n, Some(&state), &proof(2, text));
+        self.exchange(&request).expect("an answer")
+    }
+
+    /// An Access-Request of device `n` that none of another time is taken for.
+    pub fn stamped(&self, identifier: u8, n: u8, state: Option<&[u8]>, eap: &[u8]) -> Vec<u8> {
+        let mut authenticator = [0; 16];
+        let salt = self.now.mono.0 * 2 + u64::from(state.is_some());
+        (&mut SeededEntropy(salt) as &mut dyn Entropy).fill(&mut authenticator);
+        let mut writer = Writer::request(Code::AccessRequest, identifier, authenticator)
+            .text(AttributeType::USER_NAME, "anonymous")
+            .text(AttributeType::CALLING_STATION_ID, &mac(n).to_string())
+            .eap_message(eap);
+        if let Some(state) = state {
+            writer = writer.attribute(AttributeType::STATE, state);
+        }
+        writer.finish(SECRET).expect("it fits")
     }
 
     /// Accounting of device `n`; whether it was answered.
