@@ -172,6 +172,26 @@ fn every_failure_has_a_code_and_a_sentence() {
     }
 }
 
+#[test]
+fn each_way_to_decline_has_its_code_and_the_rest_share_one() {
+    for (description, code, word) in [
+        (AlertDescription::UnknownCA, "eap-device-distrusts-ca", "install the Wi-Fi profile"),
+        (AlertDescription::BadCertificate, "eap-device-distrusts-certificate", "newest Wi-Fi profile"),
+        (AlertDescription::CertificateUnknown, "eap-device-distrusts-certificate", "newest Wi-Fi profile"),
+        (AlertDescription::CertificateExpired, "eap-device-finds-certificate-expired", "check the clock"),
+        (AlertDescription::ProtocolVersion, "eap-device-refuses-tls", "allow TLS 1.2 or 1.3"),
+        (AlertDescription::HandshakeFailure, "eap-device-refuses-tls", "allow TLS 1.2 or 1.3"),
+        (AlertDescription::UserCanceled, "eap-device-gave-up", "Try again"),
+        (AlertDescription::CloseNotify, "eap-device-gave-up", "Try again"),
+        (AlertDescription::DecodeError, "eap-tls-alert-from-peer", "DecodeError"),
+        (AlertDescription::Unknown(200), "eap-tls-alert-from-peer", "an unknown alert"),
+    ] {
+        let failure = EapFailure::TlsAlertFromPeer { description };
+        assert_eq!((failure.code(), failure.fault()), (code, Fault::PeerRefused), "{description:?}");
+        assert!(failure.sentence().contains(word), "{}", failure.sentence());
+    }
+}
+
 const MICROSOFT: Option<u32> = Some(311);
 /// What the tunnel of these tests exports.
 const IMPLICIT: [u8; 17] = *b"sixteen octets.!\x2A";
