@@ -100,6 +100,11 @@ fn a_certificate_lets_its_device_in_until_it_is_revoked() {
     assert!(success, "the other certificate is as good as before\n{said}");
 }
 
+fn openssl(args: &[&str]) {
+    let done = Command::new("openssl").args(args).output().expect("openssl is installed");
+    assert!(done.status.success(), "openssl {}: {}", args[0], String::from_utf8_lossy(&done.stderr));
+}
+
 #[test]
 fn what_stands_in_a_profile_lets_the_device_in() {
     let daemon = Daemon::start("onboarding-profile");
@@ -125,6 +130,20 @@ fn what_stands_in_a_profile_lets_the_device_in() {
     let by_peap = read("eap-config-peap");
     let lines = by_key(&between(&by_peap, "UserName"), &between(&by_peap, "Password"));
     let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0b", &lines);
+    assert!(success, "{said}");
+
+    let by_tls = read("eap-config-tls");
+    let (pkcs12, pem) = (daemon.data.join("from-profile.p12"), daemon.data.join("from-profile.pem"));
+    let base64 = by_tls.split_once("encoding=\"base64\">").expect("the CA").1;
+    let base64 = base64.split_once("encoding=\"base64\">").expect("the certificate").1;
+    std::fs::write(daemon.data.join("p12.base64"), base64.split_once("</").expect("an end").0).expect("our own file");
+    let pass = format!("pass:{}", between(&by_tls, "Passphrase"));
+    let decode = [&daemon.data.join("p12.base64"), &pkcs12].map(|path| path.display().to_string());
+    openssl(&["base64", "-d", "-A", "-in", &decode[0], "-out", &decode[1]]);
+    let out = pem.display().to_string();
+    openssl(&["pkcs12", "-legacy", "-in", &decode[1], "-passin", &pass, "-noenc", "-out", &out]);
+    let lines = by_certificate(&between(&by_tls, "OuterIdentity"), &pem, None, true);
+    let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0d", &lines);
     assert!(success, "{said}");
 
     let signed = daemon.data.join("apple-tls");
