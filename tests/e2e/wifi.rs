@@ -44,6 +44,8 @@ fn eapol_test(daemon: &Daemon, username: &str, password: &str, lines: &[&str]) -
 }
 
 const TTLS: [&str; 2] = ["eap=TTLS", "phase2=\"auth=PAP\""];
+const TTLS_MSCHAPV2: [&str; 2] = ["eap=TTLS", "phase2=\"auth=MSCHAPV2\""];
+const TTLS_EAP: [&str; 2] = ["eap=TTLS", "phase2=\"autheap=MSCHAPV2\""];
 const PEAP: [&str; 2] = ["eap=PEAP", "phase2=\"auth=MSCHAPV2\""];
 const TLS12: &str = "phase1=\"tls_disable_tlsv1_3=1\"";
 const TLS13: &str = "phase1=\"tls_disable_tlsv1_3=0\"";
@@ -99,7 +101,7 @@ fn each_method_over_each_tls_version_lets_a_member_in_on_her_teams_network() {
     let alone = daemon.add_member("Olga Rand", "resident", None);
     for (member, vlan) in [(&in_team, "11"), (&alone, "10")] {
         let (username, password) = daemon.issue_wifi_key(member);
-        for method in [TTLS, PEAP] {
+        for method in [TTLS, TTLS_MSCHAPV2, TTLS_EAP, PEAP] {
             for tls in [TLS12, TLS13] {
                 let judged = eapol_test(&daemon, &username, &password, &[&method[..], &[tls]].concat());
                 let case = format!("{method:?} {tls}:\n{}", judged.text);
