@@ -5,14 +5,17 @@ use proto::eap::{
     EapConversation, EapFailure, EapInput, EapSettings, EapStep, InnerMethod, Message, Method, MethodKind, Packet,
     SessionOwner, Shown, TlsVersion, mschapv2::nt_hash,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use support::access_point::{AccessPoint, Login, LoginError};
 use support::daemon::{Daemon, demo_site};
 use support::eap_peer::{EapPeer, PeerSettings, PeerStep, TlsOffer};
-use support::eap_server::{pki, settings_with};
+use support::eap_server::{DeviceIdentity, pki, settings_with};
 use values::{CredentialId, MacAddress, MemberId, Mono};
 
 const KEY: &str = "correct horse";
@@ -335,6 +338,41 @@ async fn the_box_authorises_every_resumption_anew_and_what_changes_ends_it() {
         assert!(matches!(refused, Err(LoginError::Rejected { .. })), "{method:?}: {refused:?}");
         newest(&daemon, &member, "credential-revoked");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_certificate_cannot_be_resumed_past_its_end() {
+    let daemon = Daemon::start("eap-resumption-tls");
+    let coa = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let (auth, acct) = (daemon.listening.radius_auth, daemon.listening.radius_acct);
+    let point = AccessPoint::bind(auth, acct, "testing123", coa).await.expect("loopback sockets");
+    let member = daemon.add_member("Mara Holm", "resident", None);
+    for (n, tls) in [(1, TlsOffer::Tls12), (2, TlsOffer::Tls13)] {
+        let file = daemon.data.join(format!("device-{n}.pem"));
+        let out = file.to_str().expect("our folder has a plain name");
+        let issued = daemon.cli(&["wifi", "certificate", &member, "--format", "pem", "--out", out]);
+        let login = Login::new("", "", MethodKind::Tls, MacAddress([2, 0, 0, 0, 8, n]));
+        let settings = PeerSettings { tls, ..PeerSettings::new(MethodKind::Tls, "", "") };
+        let mut peer = EapPeer::new(PeerSettings { identity: Some(identity_in(&file)), ..settings }).expect("settings");
+        for resumes in [false, true, true] {
+            let accepted = point.login_of(&mut peer, &login).await.expect("a login");
+            assert_eq!((accepted.resumed, accepted.tls13), (resumes, tls == TlsOffer::Tls13), "{tls:?}");
+            peer = peer.again();
+        }
+        daemon.cli(&["wifi", "revoke", issued["credential_id"].as_str().expect("text")]);
+        let refused = point.login_of(&mut peer, &login).await;
+        assert!(matches!(refused, Err(LoginError::Rejected { .. })) && !peer.is_resumed(), "{tls:?}: {refused:?}");
+        newest(&daemon, &member, "credential-revoked");
+    }
+}
+
+/// The certificate and the key in a file of the box.
+fn identity_in(file: &Path) -> DeviceIdentity {
+    let pem = std::fs::read_to_string(file).expect("it was written");
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+    let key = pem.find("-----BEGIN PRIVATE KEY").and_then(|at| pem.get(at..)).expect("a key");
+    let end = key.find("-----END PRIVATE KEY-----").expect("its end") + "-----END PRIVATE KEY-----".len();
+    DeviceIdentity { certificate, key: Arc::new(rcgen::KeyPair::from_pem(&key[..end]).expect("a key")) }
 }
 
 /// What the box tells of a member's last login, once it is this.
