@@ -42,6 +42,8 @@ export interface Claim {
 export interface Code {
   /** The code for a terminal. */
   blocks: string
+  /** What was issued; none for a link, behind which nothing is issued yet. */
+  credential_id?: string | null
   expires_at?: number | null
   /** The code as an image. */
   svg: string
@@ -66,6 +68,8 @@ export interface Details {
   claim_code?: string | null
   currency: string
   events_dropped: number
+  /** Rows of history that were removed before their time, because it had all the room that it may take. */
+  events_forgotten: number
   generation: number
   members: number
   now: number
@@ -455,6 +459,9 @@ export interface VlanTestOf {
 }
 
 export interface WantedCode {
+  label?: string | null
+  /** The address of the one device that it is for. */
+  mac?: string | null
   /** A network of the site file with `security: passphrase`; the first when left out. */
   ssid?: string | null
 }
