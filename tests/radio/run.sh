@@ -9,15 +9,17 @@ max_s=${RADIO_MAX_S:-90}
 folder=${1:-target/radio}
 # The steps, as guest/steps.sh names them.
 STEPS=(
-  "the box runs beside six radios"
+  "the box runs beside seven radios"
+  "a registered device by its own passphrase"
   "PEAP/MSCHAPv2"
   "TTLS/PAP"
   "EAP-TLS by a device certificate over TLSv1.3"
   "no station reaches the host of another VLAN"
   "the box's end by SIGKILL and its start again drop nobody"
   "a new login after the restart"
-  "a suspension cuts the live association"
+  "a suspension cuts both live associations"
   "its next try is refused"
+  "the passphrase is refused too"
 )
 
 began=$SECONDS

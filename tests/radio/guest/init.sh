@@ -11,7 +11,7 @@ exec </dev/null >/dev/console 2>&1
 stty -F /dev/console -onlcr 2>/dev/null
 while read -r module; do
   case $module in
-    */mac80211_hwsim.ko*) insmod "$module" radios=6 ;;
+    */mac80211_hwsim.ko*) insmod "$module" radios=7 ;;
     *) insmod "$module" ;;
   esac || echo "radio: cannot load $module"
 done < /modules/order

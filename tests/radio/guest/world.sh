@@ -19,7 +19,11 @@ failed() {
   for log in /tmp/*.log; do echo "radio: ---- $log"; tail -n 120 "$log"; done
   echo "radio: ---- VLAN interfaces and stations"
   ip -br link
-  for log in /sys/class/net/wlan0* /sys/class/net/wlan1*; do iw dev "${log##*/}" station dump; done
+  ip -n things -br link
+  for log in 10 11 12; do
+    stations lobby $log
+    stations things $log
+  done
   echo "radio: FAILED: $1"
   exit 1
 }
@@ -45,6 +49,30 @@ serve() {
   ip -n "host$1" link set eth0 up
 }
 
+# wire: the second access point is a machine of its own, the namespace `things`, on a cable that carries the VLANs tagged.
+wire() {
+  local vlan
+  ip netns add things
+  iw phy "$(cat /sys/class/net/wlan1/phy80211/name)" set netns name things
+  ip link add trunk type veth peer name eth0 netns things
+  ip addr add 192.0.2.1/24 dev trunk
+  ip link set trunk up
+  ip -n things addr add 192.0.2.2/24 dev eth0
+  ip -n things link set lo up
+  ip -n things link set eth0 up
+  for vlan in 10 11 12; do
+    ip link add link trunk name "trunk.$vlan" type vlan id "$vlan"
+    ip link set "trunk.$vlan" master "vlan$vlan" up
+  done
+}
+# stations AP VLAN: those that hostapd's interface of this VLAN has.
+stations() {
+  case $1 in
+    lobby) iw dev "wlan0.$2" station dump ;;
+    things) ip netns exec things iw dev "wlan1.$2" station dump ;;
+  esac
+}
+
 # radio NAME NUMBER: radio wlanNUMBER goes into the namespace NAME with the address 10.9.0.(100 + NUMBER).
 radio() {
   local phy
@@ -67,28 +95,31 @@ station() { local name=$1; shift; wpa_cli -p "/run/$name" -i "$(wlan "$name")" "
 status() { station "$1" status | sed -n "s/^$2=//p"; }
 tls() { echo "$(status "$1" eap_tls_version), $(status "$1" 'EAP TLS cipher')"; }
 is_completed() { [ "$(status "$1" wpa_state)" = COMPLETED ]; }
-# said NAME PATTERN: whether its wpa_supplicant said so after the last `mark`.
+# said NAME PATTERN: whether its wpa_supplicant said so after the last `mark`; heard: how often.
 mark() { eval "mark_$1=$(($(wc -l < "/tmp/$1.log") + 1))"; }
-said() { tail -n "+$(eval "echo \${mark_$1:-1}")" "/tmp/$1.log" | grep -q "$2"; }
+heard() { tail -n "+$(eval "echo \${mark_$1:-1}")" "/tmp/$1.log" | grep -c "$2"; }
+said() { [ "$(heard "$1" "$2")" -gt 0 ]; }
 reaches() { ip netns exec "$1" ping -q -c 1 -W 2 "10.9.0.$2" >/dev/null 2>&1; }
 # held NAME AP VLAN: hostapd's interface of this VLAN has the station.
-held() { iw dev "$2.$3" station dump 2>/dev/null | grep -q "^Station $(mac "$1") "; }
+held() { stations "$2" "$3" 2>/dev/null | grep -q "^Station $(mac "$1") "; }
 
 # lands NAME AP VLAN: connected with the 4-way handshake done, in this VLAN.
 lands() {
   until_so 20 "$1 associates" is_completed "$1"
-  held "$1" "$2" "$3" || failed "hostapd does not hold $1 in $2.$3"
+  held "$1" "$2" "$3" || failed "$2 does not hold $1 on VLAN $3"
   until_so 10 "$1 reaches the host of VLAN $3" reaches "$1" "$3"
 }
-# kept_apart NAME VLAN: the hosts of the other VLANs, which answer in theirs, are out of reach.
+# kept_apart NAME:VLAN...: all at once, each tries the hosts of the other VLANs, which answer in theirs.
 kept_apart() {
-  local other tries=
-  for other in 10 11 12; do
-    [ "$other" = "$2" ] && continue
-    reaches "$1" "$other" &
-    tries="$tries $!"
+  local pair vlan tries=
+  for pair in "$@"; do
+    for vlan in 10 11 12; do
+      [ "$vlan" = "${pair#*:}" ] && continue
+      reaches "${pair%:*}" "$vlan" &
+      tries="$tries $!:${pair%:*}:$vlan"
+    done
   done
-  for other in $tries; do ! wait "$other" || failed "$1 reaches the host of another VLAN"; done
+  for pair in $tries; do ! wait "${pair%%:*}" || failed "a station reaches a host of another VLAN: ${pair#*:}"; done
 }
 
 # The box: the product as it is run.
