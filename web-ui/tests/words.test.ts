@@ -238,6 +238,7 @@ test('a healthy box has nothing to say; each fault has a sentence', () => {
     members: 0,
     online: 0,
     events_dropped: 0,
+    events_forgotten: 0,
     generation: 1,
     warnings: [],
   }

@@ -66,6 +66,16 @@ pub async fn metrics(app: &App) -> String {
         "Rows of history that could not be written",
         ConstCounter::new(app.shell.store.events_dropped()),
     );
+    registry.register(
+        "events_forgotten",
+        "Rows of history that were removed before their time, for the want of room",
+        ConstCounter::new(app.shell.store.events_forgotten()),
+    );
+    registry.register(
+        "store_commits",
+        "Transactions of core.db, each with one sync",
+        ConstCounter::new(app.shell.store.commits()),
+    );
     for (name, value) in
         app.wifi.counters().await.into_iter().chain(app.print.counters().await).chain(app.door.counters().await)
     {

@@ -18,6 +18,35 @@ const ROWS_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 const ROUND: Duration = Duration::from_secs(6 * 60 * 60);
 const FIRST_ROUND: Duration = Duration::from_secs(60);
 
+/// Room on the disk that history leaves to commands, accounting and doors: a third of what documents leave to all of them.
+const HISTORY_FLOOR_BYTES: u64 = 32 * 1024 * 1024;
+/// How much more there must be before history is recorded again, so that it does not go on and off.
+const HISTORY_AGAIN_BYTES: u64 = 40 * 1024 * 1024;
+/// How often the room is looked at: history fills a few megabytes in this time at the worst.
+const ROOM_ROUND: Duration = Duration::from_secs(10);
+
+/// Stops recording history while the disk is nearly full; runs until the daemon stops.
+pub async fn watch_room(shell: Shell) {
+    let mut is_closed = false;
+    loop {
+        let data = shell.data.clone();
+        let free = tokio::task::spawn_blocking(move || host::disk::free_bytes(&data)).await;
+        // What cannot be measured is no reason to stop: writing says so itself when there is no room.
+        if let Ok(Ok(free)) = free {
+            is_closed = is_nearly_full(free, is_closed);
+            shell.store.close_events(is_closed);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ROOM_ROUND) => {}
+            () = shell.stopped() => return,
+        }
+    }
+}
+
+const fn is_nearly_full(free_bytes: u64, was: bool) -> bool {
+    free_bytes < if was { HISTORY_AGAIN_BYTES } else { HISTORY_FLOOR_BYTES }
+}
+
 /// Runs until the daemon stops.
 pub async fn keep(shell: Shell) {
     let mut wait = FIRST_ROUND;
@@ -77,6 +106,14 @@ mod tests {
     use super::*;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    #[test]
+    fn history_leaves_the_last_room_to_others_and_does_not_flutter() {
+        assert!(is_nearly_full(HISTORY_FLOOR_BYTES - 1, false));
+        assert!(!is_nearly_full(HISTORY_FLOOR_BYTES, false));
+        assert!(is_nearly_full(HISTORY_FLOOR_BYTES, true));
+        assert!(!is_nearly_full(HISTORY_AGAIN_BYTES, true));
+    }
 
     #[test]
     fn movements_are_forgotten_after_a_month_and_prints_after_a_quarter() {

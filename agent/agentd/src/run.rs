@@ -74,6 +74,7 @@ pub async fn run(site: &Path, data: &Path) -> Result<(), RunError> {
     let app = start(&shell, &Arc::new(pki), sockets, claimed).await?;
     tokio::spawn(probe::feed_watchdog(Arc::clone(&app)));
     tokio::spawn(retention::keep(shell.clone()));
+    tokio::spawn(retention::watch_room(shell.clone()));
     tokio::spawn(passphrases::prepare(shell.clone()));
     announce(&shell, &app, &listen_file(data)).await;
 

@@ -147,6 +147,8 @@ pub struct Details {
     pub members: usize,
     pub online: usize,
     pub events_dropped: u64,
+    /// Rows of history that were removed before their time, because it had all the room that it may take.
+    pub events_forgotten: u64,
     /// What stands open in the site file that an operator should know of, in sentences.
     pub warnings: Vec<String>,
     /// Only over the unix socket of an unclaimed box.
@@ -172,7 +174,11 @@ async fn status(app: AppState, caller: Caller) -> Json<Status> {
             members: snapshot.members.len(),
             online: app.wifi.online().await,
             events_dropped: app.shell.store.events_dropped(),
-            warnings: warnings(&snapshot, now),
+            events_forgotten: app.shell.store.events_forgotten(),
+            warnings: warnings(&snapshot, now)
+                .into_iter()
+                .chain(history_warning(app.shell.store.events_forgotten()))
+                .collect(),
             claim_code: (caller == Caller::Console)
                 .then(|| app.claim.code().map(|code| code.expose().clone()))
                 .flatten(),
@@ -189,12 +195,25 @@ async fn status(app: AppState, caller: Caller) -> Json<Status> {
     })
 }
 
+fn history_warning(forgotten: u64) -> Option<String> {
+    let sentence = || {
+        format!(
+            "The history has all the room that it may take: {forgotten} of its oldest rows were removed before their time. Look at what fills it: doorpost events."
+        )
+    };
+    (forgotten > 0).then(sentence)
+}
+
 /// Exceptions that somebody made and may have forgotten, and VLANs that wait for their test.
 fn warnings(snapshot: &Snapshot, now: Now) -> Vec<String> {
     let points = snapshot.site.access_points.values();
-    let excused = points.filter(|point| point.message_authenticator == MessageAuthenticatorRule::Optional).map(|point| {
-        format!("The access point `{}` is excused from Message-Authenticator: its requests can be forged.", point.name)
-    });
+    let excused =
+        points.filter(|point| point.message_authenticator == MessageAuthenticatorRule::Optional).map(|point| {
+            format!(
+                "The access point `{}` is excused from Message-Authenticator: its requests can be forged.",
+                point.name
+            )
+        });
     let networks = snapshot.site.networks.values();
     let withheld = networks.filter_map(|network| match vlan_state(snapshot, network, now) {
         VlanState::Untested { vlan } => {

@@ -227,15 +227,18 @@ pub async fn spawn(
 ) -> io::Result<WifiHandle> {
     let dynamic = UdpSocket::bind((auth.local_addr()?.ip(), 0)).await?;
     let store = Arc::clone(&shell.store);
-    let open = tokio::task::spawn_blocking(move || store.load_open_sessions()).await.map_err(io::Error::other)?;
-    let open = open.map_err(io::Error::other)?;
+    let load = move || Ok::<_, store::StoreError>((store.load_open_sessions()?, store.load_known_devices()?));
+    let loaded = tokio::task::spawn_blocking(load).await.map_err(io::Error::other)?;
+    let (open, known) = loaded.map_err(io::Error::other)?;
     let (returned, from_elsewhere) = mpsc::unbounded_channel();
     let workers = Workers::start(&returned)?;
 
     let snapshot = shell.registrar.snapshot();
     let changed = shell.registrar.changed();
     let now = shell.clock.now();
-    let engine = WifiEngine::new(&mut Context { snapshot: &snapshot, now, entropy: &mut host::OsEntropy }, eap, open);
+    let mut engine =
+        WifiEngine::new(&mut Context { snapshot: &snapshot, now, entropy: &mut host::OsEntropy }, eap, open);
+    engine.trust(known);
     let (presence, present) = watch::channel(Arc::default());
     let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
     let handle = WifiHandle { shell: shell.clone(), presence: present, questions };
