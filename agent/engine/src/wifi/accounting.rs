@@ -209,7 +209,8 @@ impl WifiEngine {
     fn supersede(&mut self, cx: &mut Context<'_>, by: &Session) -> Vec<SessionRow> {
         let (id, began) = (by.row().id, by.began);
         let others = by.row().mac.map(|mac| self.sessions.of_device(mac)).unwrap_or_default();
-        let is_over = |other: &SessionId| *other != id && self.sessions.get(*other).is_some_and(|other| other.began <= began);
+        let is_over =
+            |other: &SessionId| *other != id && self.sessions.get(*other).is_some_and(|other| other.began <= began);
         let over: Vec<SessionId> = others.into_iter().filter(is_over).collect();
         over.into_iter().filter_map(|other| self.finish_session(cx, other, "superseded")).collect()
     }

@@ -346,7 +346,9 @@ mod tests {
         }
         assert!(back_off.trusted.by_credential.len() <= TRUSTED_CREDENTIALS_MAX);
         assert!(back_off.trusted.by_device.len() <= TRUSTED_CREDENTIALS_MAX + TRUSTED_OF_CREDENTIAL_MAX);
-        assert!(back_off.trusted.has(credential(1), station(8_999).1) && !back_off.trusted.has(credential(1), station(1).1));
+        assert!(
+            back_off.trusted.has(credential(1), station(8_999).1) && !back_off.trusted.has(credential(1), station(1).1)
+        );
     }
 
     #[test]

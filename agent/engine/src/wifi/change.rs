@@ -171,17 +171,18 @@ pub(super) fn changed_terms(session: &Session) -> Option<&Terms> {
     }
 }
 
-/// What follows for a session. Of before a restart only the network is known; while a change is under way, nobody knows which
-/// of the two the access point has.
+/// What follows for a session. Of one of before a restart only the network is known.
 fn following(session: &Session, terms: &Terms) -> Consequence {
     let row = session.row();
     if (row.network.as_ref(), row.vlan) != (Some(&terms.network), terms.vlan) {
         return Consequence::Move;
     }
-    match (changed_terms(session), &session.told) {
-        (Some(_), _) => Consequence::Adjust,
-        (None, Some(told)) => consequence(told, terms),
-        (None, None) => Consequence::Nothing,
+    let cause = session.leaving.as_ref().map(|leaving| &leaving.cause);
+    match (cause, &session.told) {
+        // While a change is told, and after it was told in vain, nobody knows what the access point has.
+        (Some(Cause::Adjusted(_) | Cause::Relogin), _) => Consequence::Adjust,
+        (Some(Cause::Refused(_) | Cause::Moved | Cause::Kicked) | None, Some(told)) => consequence(told, terms),
+        (Some(Cause::Refused(_) | Cause::Moved | Cause::Kicked) | None, None) => Consequence::Nothing,
     }
 }
 

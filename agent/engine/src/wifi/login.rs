@@ -169,7 +169,14 @@ impl WifiEngine {
 
     /// The State tells whose request it is, whichever port it comes from; another access point may go on with a login of the
     /// same device, for two controllers stand in for each other.
-    fn continue_login(&mut self, cx: &Context<'_>, question: Question, state: &[u8], eap: Vec<u8>, mac: Option<MacAddress>) {
+    fn continue_login(
+        &mut self,
+        cx: &Context<'_>,
+        question: Question,
+        state: &[u8],
+        eap: Vec<u8>,
+        mac: Option<MacAddress>,
+    ) {
         let key = StateKey::try_from(state).ok();
         let login = key.and_then(|key| self.logins.get_mut(&key).map(|login| (key, login)));
         let is_its = |login: &Login| {

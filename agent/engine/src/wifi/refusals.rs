@@ -96,7 +96,8 @@ impl Refusals {
         let every = u64::try_from(ROW_EVERY.as_millis()).unwrap_or(u64::MAX);
         let filled = u64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(u64::MAX) / every;
         self.spent = self.spent.saturating_sub(filled);
-        self.filled_at = if self.spent == 0 { now } else { self.filled_at + ROW_EVERY * u32::try_from(filled).unwrap_or(u32::MAX) };
+        self.filled_at =
+            if self.spent == 0 { now } else { self.filled_at + ROW_EVERY * u32::try_from(filled).unwrap_or(u32::MAX) };
         if self.spent >= BURST_MAX {
             return false;
         }
@@ -134,7 +135,8 @@ mod tests {
     #[test]
     fn a_kind_is_told_at_once_and_then_once_a_minute_with_its_number() {
         let mut refusals = Refusals::default();
-        let mut fold = |name: &str, code: &str, at: u64| written(refusals.fold(mac(1), Some(name), refusal(code), seconds(at)));
+        let mut fold =
+            |name: &str, code: &str, at: u64| written(refusals.fold(mac(1), Some(name), refusal(code), seconds(at)));
         assert!(fold("bob", "wrong-key", 0).is_some());
         assert!(fold("bob", "device-limit", 0).is_some(), "another reason");
         assert!(fold("eve", "wrong-key", 0).is_some(), "another name");
@@ -158,7 +160,9 @@ mod tests {
         for second in 0..3_600_u64 {
             for n in 0..50 {
                 let device = u32::try_from(second * 50 + n).expect("few enough");
-                rows += usize::from(written(refusals.fold(mac(device), None, refusal("wrong-key"), seconds(second))).is_some());
+                rows += usize::from(
+                    written(refusals.fold(mac(device), None, refusal("wrong-key"), seconds(second))).is_some(),
+                );
             }
             rows += refusals.due(seconds(second)).len();
             assert!(refusals.kinds.len() <= KINDS_MAX);

@@ -75,7 +75,19 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(row: SessionRow, stage: Stage, timeout: Duration) -> Self {
         let view = Arc::new(SessionView { row, phase: SessionPhase::Admitted });
-        Self { view, stage, leaving: None, judge_at: None, told: None, ending: Ending::default(), counted_from: (0, 0), accepted: None, timeout, began: Mono(0), is_extra: false }
+        Self {
+            view,
+            stage,
+            leaving: None,
+            judge_at: None,
+            told: None,
+            ending: Ending::default(),
+            counted_from: (0, 0),
+            accepted: None,
+            timeout,
+            began: Mono(0),
+            is_extra: false,
+        }
     }
 
     /// The device has just been let in on these terms.

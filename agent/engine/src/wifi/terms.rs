@@ -4,13 +4,17 @@
 use super::answer::INTERIM_INTERVAL;
 use super::receive::Question;
 use super::{Context, Outcome, WifiEngine, about};
-use policy::wifi::{Admission, Terms, WARNING_MINUTES, session_seconds};
+use policy::wifi::{Admission, Terms, VlanState, WARNING_MINUTES, session_seconds, vlan_state};
 use policy::{AccessPointProfile, schedule::spoken};
 use proto::radius::attribute::TERMINATION_ACTION_RADIUS_REQUEST;
 use proto::radius::dictionary::{Dictionaries, Profile, VendorTerms};
 use proto::radius::{AttributeType, Tunnel, Writer};
 use std::time::Duration;
 use values::{AccessPointName, MemberId, SessionId, Timestamp, Wall};
+
+/// While a VLAN is tested: an access point that tells no addresses shows by its counters that the VLAN works, and a test is over
+/// in ten minutes. RFC 2869, 5.16: not below 60 s.
+const INTERIM_INTERVAL_TESTING: Duration = Duration::from_secs(60);
 
 /// The table of an access point's make; of an access point that has left the site file in the meantime, that of any.
 pub(super) fn profile_of(cx: &Context<'_>, point: &AccessPointName) -> &'static Profile {
@@ -21,7 +25,8 @@ pub(super) fn profile_of(cx: &Context<'_>, point: &AccessPointName) -> &'static 
 /// An Access-Accept with the terms in it.
 pub(super) fn with_terms(cx: &Context<'_>, writer: Writer, question: &Question, admission: &Admission) -> Writer {
     let profile = profile_of(cx, &question.access_point);
-    let interim_seconds = u32::try_from(INTERIM_INTERVAL.as_secs()).unwrap_or(u32::MAX);
+    let interval = if tests_vlan(cx, admission) { INTERIM_INTERVAL_TESTING } else { INTERIM_INTERVAL };
+    let interim_seconds = u32::try_from(interval.as_secs()).unwrap_or(u32::MAX);
     let mut writer = writer
         .integer(AttributeType::SESSION_TIMEOUT, admission.session_timeout_seconds)
         .integer(AttributeType::TERMINATION_ACTION, TERMINATION_ACTION_RADIUS_REQUEST)
@@ -40,6 +45,15 @@ pub(super) fn with_terms(cx: &Context<'_>, writer: Writer, question: &Question, 
         ..rates(&admission.terms())
     };
     profile.write(with_identity(writer, question, admission.member), &vendor)
+}
+
+/// Whether the device is on its VLAN to test it.
+fn tests_vlan(cx: &Context<'_>, admission: &Admission) -> bool {
+    let network = cx.snapshot.site.networks.get(&admission.network);
+    admission.vlan.is_some() && network.is_some_and(|network| match vlan_state(cx.snapshot, network, cx.now) {
+        VlanState::Testing { .. } => true,
+        VlanState::Flat | VlanState::Untested { .. } | VlanState::Tested { .. } => false,
+    })
 }
 
 /// Who it is, in a word that says nothing to anybody else, where the access point asks for it; else none (RFC 4372, 2.1). The

@@ -89,7 +89,9 @@ impl Logins {
         let waits = |state: &&StateKey| login(state).is_some_and(Login::waits);
         let silent = |state: &&StateKey| login(state).is_some_and(|login| login.silent_for(now) >= SILENT_MAX);
         let newcomer = self.newcomers.values().find(waits);
-        newcomer.or_else(|| self.in_progress.values().find(waits).filter(silent)).map_or(Room::None, |state| Room::Of(*state))
+        newcomer
+            .or_else(|| self.in_progress.values().find(waits).filter(silent))
+            .map_or(Room::None, |state| Room::Of(*state))
     }
 
     pub(super) fn insert(&mut self, state: StateKey, login: Login) {

@@ -45,13 +45,18 @@ fn a_device_that_guesses_is_refused_at_the_door_and_let_try_again_later() {
     let door = {
         let request = world.stamped(9, 9, None, &identity(7));
         world.exchange(&request)
-    }.expect("an answer at once");
+    }
+    .expect("an answer at once");
     assert_eq!((door.code, door.packet().eap_message()), (Code::AccessReject, Some(vec![4, 7, 0, 4])));
     let after = *world.engine.counters();
     assert_eq!((after.access_challenges, after.logins_held_back), (before.access_challenges, 1));
     assert_eq!(world.engine.logins(), 0, "nothing was begun for it");
     let told = world.records.last().expect("it is written down");
-    assert_eq!((told.code.as_str(), told.member), ("too-many-tries", Some(member_id(1))), "so that `why` can tell the member");
+    assert_eq!(
+        (told.code.as_str(), told.member),
+        ("too-many-tries", Some(member_id(1))),
+        "so that `why` can tell the member"
+    );
     world.pass(Duration::from_secs(1));
     assert_eq!(try_once(&mut world, 9, "user-1/1"), Code::AccessAccept, "the right key, after a second");
     for _ in 0..5 {
@@ -114,7 +119,8 @@ fn a_device_that_tries_all_day_writes_a_row_a_minute() {
     let count = |code: &str| world.codes().iter().filter(|known| **known == code).count();
     let (wrong, held) = (count("wrong-key"), count("too-many-tries"));
     assert!((10..=22).contains(&wrong) && (10..=22).contains(&held), "{wrong} {held}");
-    let also: u64 = world.records.iter().filter_map(|record| record.facts.get("also")).filter_map(|n| n.parse::<u64>().ok()).sum();
+    let also: u64 =
+        world.records.iter().filter_map(|record| record.facts.get("also")).filter_map(|n| n.parse::<u64>().ok()).sum();
     let rows = u64::try_from(world.records.len()).expect("few");
     assert_eq!(rows + also, 600, "each try is counted");
 }
@@ -148,7 +154,11 @@ fn a_crowd_that_stops_in_the_middle_gives_way_once_it_is_silent() {
         world.receive(Socket::Authentication, from, &datagram);
     }
     let (from, datagram) = knock(9_000, 1, 9, None, &identity(1));
-    assert_eq!(world.receive(Socket::Authentication, from, &datagram), [], "nobody under way is given up for a newcomer");
+    assert_eq!(
+        world.receive(Socket::Authentication, from, &datagram),
+        [],
+        "nobody under way is given up for a newcomer"
+    );
     assert_eq!(world.engine.counters().logins_shed, 1);
     world.pass(Duration::from_secs(5));
     assert_eq!(world.login(2, "user-2/2").code, Code::AccessAccept);
@@ -208,7 +218,8 @@ fn a_flood_of_starts_keeps_no_device_out() {
         match event {
             Event::Knock(device) => {
                 knocks += 1;
-                let (from, datagram) = knock(device, u16::try_from(knocks % 60_000).expect("a port"), 1, None, &identity(1));
+                let (from, datagram) =
+                    knock(device, u16::try_from(knocks % 60_000).expect("a port"), 1, None, &identity(1));
                 world.input(Input::Received { socket: Socket::Authentication, from, datagram });
             }
             Event::Begin(device) => {

@@ -67,7 +67,11 @@ fn asks_to_write(world: &mut World, request: Writer) -> (u64, Vec<SessionRow>) {
         match output {
             Output::Account { token, rows } => assert!(write.replace((token, rows)).is_none(), "one write"),
             Output::Send { .. } => panic!("answered before it was written"),
-            Output::Compute { .. } | Output::FindKey { .. } | Output::Record(_) | Output::Present(_) | Output::VlanPassed { .. } => {}
+            Output::Compute { .. }
+            | Output::FindKey { .. }
+            | Output::Record(_)
+            | Output::Present(_)
+            | Output::VlanPassed { .. } => {}
             Output::Close { .. } => panic!("no connection"),
         }
     }

@@ -217,11 +217,11 @@ fn a_device_that_falls_silent_on_our_alert_is_told_of_by_its_reason() {
                 }
                 Output::Send { datagram, .. } => return Reply::to(request, &datagram),
                 Output::Record(_)
-            | Output::Present(_)
-            | Output::Account { .. }
-            | Output::FindKey { .. }
-            | Output::VlanPassed { .. } => {}
-            Output::Close { .. } => panic!("no connection"),
+                | Output::Present(_)
+                | Output::Account { .. }
+                | Output::FindKey { .. }
+                | Output::VlanPassed { .. } => {}
+                Output::Close { .. } => panic!("no connection"),
             }
         }
     };

@@ -1,6 +1,5 @@
 //! Logins by the TLS session of an earlier one: policy is asked as ever, on the newest snapshot.
 
-use super::super::*;
 use super::world::*;
 use proto::radius::{AttributeType, Code};
 

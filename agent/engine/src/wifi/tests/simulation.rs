@@ -533,7 +533,10 @@ impl Simulation {
             self.ask(device, None, &identity(1));
             self.run(2_000);
             let last = self.world.records.last().map(|record| record.sentence.clone());
-            assert!(self.device(device).online.is_some(), "device {device} cannot log in on a healthy network: {last:?}");
+            assert!(
+                self.device(device).online.is_some(),
+                "device {device} cannot log in on a healthy network: {last:?}"
+            );
             self.leave(device);
             self.run(1_000);
         }

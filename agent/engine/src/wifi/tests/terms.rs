@@ -392,6 +392,7 @@ fn a_vlan_is_withheld_until_a_device_shows_that_it_works_and_then_everybody_move
     let tester = world.login(1, "user-1/1");
     assert_eq!(group(&tester).as_deref(), Some("10"));
     assert_eq!(tester.packet().integer(AttributeType::SESSION_TIMEOUT), Some(600));
+    assert_eq!(tester.packet().integer(AttributeType::ACCT_INTERIM_INTERVAL), Some(60), "time to show its counters");
     assert_eq!(group(&world.login(3, "user-3/3")), None, "for nobody else");
     let class = tester.text(AttributeType::CLASS);
     assert!(world.account(2, report(2, 1, 1, "a1", class.as_deref())));
@@ -443,4 +444,59 @@ fn after_a_restart_a_change_is_told_all_the_same() {
     let mut world = World::with(vec![open]);
     let (code, request) = only(&apply(&mut world, site_with(AccessPointProfile::Mikrotik)));
     assert_eq!((code, vendor_text(&request, 14_988, 8).as_deref()), (Code::CoaRequest, Some("10000000/50000000")));
+}
+
+/// An access point that obeys, refuses, or whose packets are lost, while the plan changes back and forth: in the end it has the
+/// newest terms, or the device had to log in again.
+#[test]
+fn whatever_is_lost_the_newest_terms_hold_in_the_end() {
+    use values::{Entropy, SeededEntropy};
+    let (mut changed, mut gone) = (0, 0);
+    for seed in 0..60 {
+        let mut dice = SeededEntropy(seed);
+        let mut roll = |sides: u64| u64::from_le_bytes((&mut dice as &mut dyn Entropy).bytes()) % sides;
+        let mut world = online(AccessPointProfile::Mikrotik);
+        let (mut plan, mut held, mut is_here) = ("resident", "10000000/50000000".to_owned(), true);
+        let mut under_way: Vec<Vec<u8>> = Vec::new();
+        for step in 0..60 {
+            let calm = step >= 30;
+            let sent = match (calm, roll(3)) {
+                (false, 0) => {
+                    plan = if plan == "resident" { "slow" } else { "resident" };
+                    on_plan(&mut world, plan)
+                }
+                (false, _) => world.pass(Duration::from_millis(700)),
+                (true, _) => world.pass(Duration::from_secs(10)),
+            };
+            under_way.extend(told(&sent).into_iter().map(<[u8]>::to_vec));
+            while let Some(request) = under_way.pop() {
+                if !calm && roll(3) == 0 {
+                    continue; // lost
+                }
+                let (code, cause) = match (request[0] == Code::CoaRequest.number(), is_here) {
+                    (true, true) if roll(6) == 0 => (Code::CoaNak, Some(401)),
+                    (true, true) => {
+                        held = vendor_text(&request, 14_988, 8).expect("the rates");
+                        changed += 1;
+                        (Code::CoaAck, None)
+                    }
+                    (true, false) => (Code::CoaNak, Some(503)),
+                    (false, true) => {
+                        is_here = false;
+                        gone += 1;
+                        (Code::DisconnectAck, None)
+                    }
+                    (false, false) => (Code::DisconnectNak, Some(503)),
+                };
+                if calm || roll(3) > 0 {
+                    let more = answer(&mut world, &request, code, cause);
+                    under_way.extend(told(&more).into_iter().map(<[u8]>::to_vec));
+                }
+            }
+        }
+        let wanted = if plan == "resident" { "10000000/50000000" } else { "1000000/5000000" };
+        assert!(!is_here || held == wanted, "seed {seed}: {held} on {plan}");
+        assert_eq!(phase(&mut world).is_some(), is_here, "seed {seed}: both know whether the device is here");
+    }
+    assert!(changed > 100 && gone > 10, "{changed} changes, {gone} disconnects");
 }

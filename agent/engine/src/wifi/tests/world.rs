@@ -7,9 +7,12 @@ use super::super::*;
 use policy::snapshot::Loaded;
 use policy::wifi::{Rates, WifiPlan};
 use policy::{
-    AccessPoint, AccessPointProfile, Change, Credential, CredentialKind, Member, MemberStatus, MessageAuthenticatorRule, Network, Plan, Site, SiteModel, UdpClient, Window,
+    AccessPoint, AccessPointProfile, Change, Credential, CredentialKind, Member, MemberStatus,
+    MessageAuthenticatorRule, Network, Plan, Site, SiteModel, UdpClient, Window,
 };
-use proto::eap::{EapDiscard, EapFailure, InnerMethod, Method, MethodKind, SessionKeys, SessionOwner, Shown, TlsConfigs, TlsVersion};
+use proto::eap::{
+    EapDiscard, EapFailure, InnerMethod, Method, MethodKind, SessionKeys, SessionOwner, Shown, TlsConfigs, TlsVersion,
+};
 use proto::radius::{AttributeType, Authenticator, Code, Packet, ReplyRule, Writer};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -72,11 +75,7 @@ fn key(n: u8) -> Credential {
 pub fn site() -> SiteModel {
     let point = AccessPoint {
         name: name("hall"),
-        udp: Some(UdpClient {
-            address: POINT.ip(),
-            secret: Secret::new(SECRET.to_vec()),
-            coa_port: COA.port(),
-        }),
+        udp: Some(UdpClient { address: POINT.ip(), secret: Secret::new(SECRET.to_vec()), coa_port: COA.port() }),
         radsec: None,
         profile: AccessPointProfile::Generic,
         message_authenticator: MessageAuthenticatorRule::Required,
