@@ -50,10 +50,11 @@ pub(super) fn with_terms(cx: &Context<'_>, writer: Writer, question: &Question, 
 /// Whether the device is on its VLAN to test it.
 fn tests_vlan(cx: &Context<'_>, admission: &Admission) -> bool {
     let network = cx.snapshot.site.networks.get(&admission.network);
-    admission.vlan.is_some() && network.is_some_and(|network| match vlan_state(cx.snapshot, network, cx.now) {
-        VlanState::Testing { .. } => true,
-        VlanState::Flat | VlanState::Untested { .. } | VlanState::Tested { .. } => false,
-    })
+    admission.vlan.is_some()
+        && network.is_some_and(|network| match vlan_state(cx.snapshot, network, cx.now) {
+            VlanState::Testing { .. } => true,
+            VlanState::Flat | VlanState::Untested { .. } | VlanState::Tested { .. } => false,
+        })
 }
 
 /// Who it is, in a word that says nothing to anybody else, where the access point asks for it; else none (RFC 4372, 2.1). The
