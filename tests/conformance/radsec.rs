@@ -329,6 +329,24 @@ async fn an_access_point_has_four_connections_and_the_oldest_makes_room() {
     assert_eq!(list["access_points"][0]["connections"], 4, "{list}");
 }
 
+/// A proxy in front of many access points, after a power cut: every identifier is out, of each kind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_requests_as_there_are_identifiers_are_answered_over_one_connection() {
+    let daemon = start("radsec-burst");
+    let issued = issue(&daemon, "attic");
+    let mut client = connect(&daemon, &issued).await;
+    let both = |n: u8| [status_server(n), accounting(n, START, &format!("A-{n}"), "nobody")].concat();
+    client.send(&(0..=255).flat_map(both).collect::<Vec<u8>>()).await.expect("it is open");
+    let mut answered = [[false; 256]; 2];
+    for _ in 0..512 {
+        let answer = client.receive().await.expect("an answer");
+        let packet = Packet::decode(&answer).expect("RADIUS");
+        let kind = usize::from(packet.code() == Code::AccountingResponse);
+        answered[kind][usize::from(packet.identifier())] = true;
+    }
+    assert!(answered.iter().flatten().all(|answered| *answered));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_sends_a_packet_drop_by_drop_or_does_not_read_is_cut() {
     let daemon = start("radsec-slow");

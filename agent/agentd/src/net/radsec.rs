@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Limits: TLS handshake 5 s; connections in all and for one address; fewer before the handshake is over; 10 s for one packet;
-//! 5 s until a client has taken what it is sent, and 64 packets that may wait for that.
+//! 5 s until a client has taken what it is sent, and 512 packets that may wait for that.
 
 use super::radius::Told;
 use crate::api::guard::Peer;
@@ -44,8 +44,9 @@ const PACKET_MAX: Duration = Duration::from_secs(10);
 /// has something to ask.
 const IDLE_MAX: Duration = Duration::from_secs(60 * 60);
 const WRITE_MAX: Duration = Duration::from_secs(5);
-/// Packets that wait for a client to take them: as many logins of one access point as there are after a power cut.
-const OUTBOUND_MAX: usize = 64;
+/// Packets that wait for a client to take them. There are 256 identifiers for requests of each kind, so one that reads what it
+/// asked for cannot have more waiting.
+const OUTBOUND_MAX: usize = 512;
 /// Our own wait for the client's end after ours.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 

@@ -37,7 +37,11 @@ impl Pki {
     ///
     /// # Errors
     /// The CA cannot be read, or the name does not fit a certificate.
-    pub fn issue_access_point(&self, access_point: &AccessPointName, now: Timestamp) -> Result<AccessPointIdentity, PkiError> {
+    pub fn issue_access_point(
+        &self,
+        access_point: &AccessPointName,
+        now: Timestamp,
+    ) -> Result<AccessPointIdentity, PkiError> {
         const CA: &str = "infrastructure-ca";
         let authority = Authority { folder: &self.folder, now };
         let refuse = |error: rcgen::Error| authority.error(CA, &error);
