@@ -306,7 +306,11 @@ pub fn access_points(value: &Value) -> String {
             ]
         })
         .collect();
-    table(&["NAME", "ADDRESS", "COMES BY", "CERTIFICATE ENDS", "CONNECTIONS"], rows, "The site file has no access points.")
+    table(
+        &["NAME", "ADDRESS", "COMES BY", "CERTIFICATE ENDS", "CONNECTIONS"],
+        rows,
+        "The site file has no access points.",
+    )
 }
 
 /// Key, certificate and CA one after the other, as most access points take them; what is not PEM is ignored there.

@@ -145,9 +145,7 @@ fn access_point_ask(command: AccessPoint) -> Ask {
     let certificate = |name: &str| format!("/api/access-points/{}/certificate", escape(name));
     match command {
         AccessPoint::List => get("/api/access-points", print_out::access_points),
-        AccessPoint::Certificate { name } => {
-            post(certificate(&name), json!({}), print_out::access_point_certificate)
-        }
+        AccessPoint::Certificate { name } => post(certificate(&name), json!({}), print_out::access_point_certificate),
         AccessPoint::Revoke { name } => {
             Ask { method: Method::DELETE, path: certificate(&name), body: None, show: print_out::pretty }
         }

@@ -6,8 +6,8 @@ use jiff::civil::{Date, Weekday};
 use policy::print::PrintPlan;
 use policy::wifi::{Rates, WifiPlan};
 use policy::{
-    AccessPoint, AccessPointProfile, Door, DoorGrant, EapMethod, MessageAuthenticatorRule, Network, Plan, Printer, RadSecClient, Relay, Schedule, Site, SiteModel, Slot,
-    Ssid, SsidSecurity, UdpClient,
+    AccessPoint, AccessPointProfile, Door, DoorGrant, EapMethod, MessageAuthenticatorRule, Network, Plan, Printer,
+    RadSecClient, Relay, Schedule, Site, SiteModel, Slot, Ssid, SsidSecurity, UdpClient,
 };
 use serde_saphyr::Spanned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,8 +62,18 @@ pub(super) fn build(yaml: SiteYaml, folder: &Path) -> Result<SiteFile, Vec<Fault
             let takes_radsec = access_points.values().any(|point| point.radsec.is_some());
             let default = takes_radsec.then(|| SocketAddr::from(([0, 0, 0, 0], RADSEC_PORT)));
             let listen = ListenAddresses { radsec: listen.radsec.or(default), ..listen };
-            let model =
-                SiteModel { generation: 1, site, ssids, eap_methods, schedules, networks, access_points, printers, doors, plans };
+            let model = SiteModel {
+                generation: 1,
+                site,
+                ssids,
+                eap_methods,
+                schedules,
+                networks,
+                access_points,
+                printers,
+                doors,
+                plans,
+            };
             Ok(SiteFile { model, listen, clock: yaml.site.clock })
         }
         _ => Err(check.faults),
