@@ -26,5 +26,5 @@ deb: build ## target/debian/doorpost_*.deb
 image: deb ## target/image/doorpost.img, a bootable Debian disk with the package in it
 	@image-build/image.sh
 
-test-deep: deb ## fuzzing time, the package in a clean Debian root, the image in QEMU
+test-deep: deb ## fuzzing time, the package in a clean Debian root, stations over simulated radios, the image in QEMU
 	@tests/deep/all.sh
