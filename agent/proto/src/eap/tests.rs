@@ -28,6 +28,28 @@ fn mschapv2_agrees_with_the_rfc() {
     assert_eq!(authenticator_response(&hash, &response, &challenge), "S=407A5589115FD0D6209F510FE9C04566932CDA56");
 }
 
+/// RFC 3079 3.5.3: the MPPE keys of the same example. Logins take their keys from the TLS tunnel, never from here, so the derivation
+/// stands in this test alone: it shows that hash and response are those from which every other implementation goes on.
+#[test]
+fn mschapv2_leads_to_the_mppe_keys_of_the_rfc() {
+    use md4::Md4;
+    use sha1::{Digest, Sha1};
+    const MASTER: &[u8] = b"This is the MPPE Master Key";
+    const SERVER_SENDS: &[u8] = b"On the client side, this is the receive key; on the server side, it is the send key.";
+    let hash = nt_hash("clientPass");
+    let challenge =
+        challenge_hash(&array("21402324255E262A28295F2B3A337C7E"), &array("5B5D7C7D7B3F2F3E3C2C602132262628"), b"User");
+    let hash_hash = Md4::digest(hash.expose());
+    assert_eq!(hash_hash[..], hex("41C00C584BD2D91C4017A2A12FA59F3F"));
+    let response = nt_response(&challenge, &hash);
+    let master = Sha1::new().chain_update(hash_hash).chain_update(response).chain_update(MASTER).finalize();
+    assert_eq!(master[..16], hex("FDECE3717A8C838CB388E527AE3CDD31"));
+    let pad = |byte: u8| [byte; 40];
+    let send = Sha1::new().chain_update(&master[..16]).chain_update(pad(0)).chain_update(SERVER_SENDS);
+    let send = send.chain_update(pad(0xF2)).finalize();
+    assert_eq!(send[..16], hex("8B7CDC149B993A1BA118CB153F56DCCB"));
+}
+
 /// MD4 over nothing (RFC 1320 A.5), and a password beyond ASCII in UTF-16LE: "\u{e9}" is E9 00, "\u{1d11e}" a surrogate pair.
 #[test]
 fn the_nt_hash_takes_every_password() {
