@@ -161,6 +161,32 @@ fn refusals_are_refused_alike_and_explained_each() {
     assert_eq!(why(&daemon, &mara).1, "allowed", "her other key is good");
 }
 
+#[test]
+fn who_guesses_is_held_back_and_whoever_has_shown_a_key_is_not() {
+    let daemon = Daemon::start_with("wifi-guesses", &closed(&demo_site(None, None)));
+    let mara = daemon.add_member("Mara Holm", "resident", None);
+    let (username, password) = daemon.issue_wifi_key(&mara);
+    for _ in 0..11 {
+        let wrong = eapol_test(&daemon, &username, "not the key", &TTLS);
+        assert!(!wrong.success && wrong.text.contains("CTRL-EVENT-EAP-PEER-CERT"));
+    }
+    let began = Instant::now();
+    let held = eapol_test(&daemon, &username, "not the key", &TTLS);
+    assert!(!held.success && !held.text.contains("CTRL-EVENT-EAP-PEER-CERT"), "refused before any TLS");
+    assert!(began.elapsed() < SOON);
+    wait_for_event(&daemon, "too-many-tries");
+    let wrong = daemon.events().iter().filter(|event| event["code"] == "wrong-key").count();
+    assert_eq!(wrong, 1, "its tries of one minute are one row");
+    // A hold ends by itself, and the right key ends what came before it.
+    daemon.wait_until("the end of the hold", SOON, || {
+        eapol_test(&daemon, &username, &password, &TTLS).success.then_some(())
+    });
+    for _ in 0..12 {
+        assert!(!eapol_test(&daemon, &username, "not the key", &TTLS).success);
+    }
+    assert!(eapol_test(&daemon, &username, &password, &TTLS).success, "nothing keeps out who has shown her key");
+}
+
 /// radclient with these attributes; whether it got an answer that it believes.
 fn radclient(daemon: &Daemon, attributes: &str) -> bool {
     let mut child = Command::new("radclient")

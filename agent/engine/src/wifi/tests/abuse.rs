@@ -38,7 +38,7 @@ fn try_once(world: &mut World, n: u8, text: &str) -> Code {
 #[test]
 fn a_device_that_guesses_is_refused_at_the_door_and_let_try_again_later() {
     let mut world = World::new();
-    for _ in 0..6 {
+    for _ in 0..11 {
         assert_eq!(try_once(&mut world, 9, "user-1/77"), Code::AccessReject);
     }
     let before = *world.engine.counters();
@@ -59,7 +59,7 @@ fn a_device_that_guesses_is_refused_at_the_door_and_let_try_again_later() {
     );
     world.pass(Duration::from_secs(1));
     assert_eq!(try_once(&mut world, 9, "user-1/1"), Code::AccessAccept, "the right key, after a second");
-    for _ in 0..5 {
+    for _ in 0..10 {
         assert_eq!(try_once(&mut world, 9, "user-1/77"), Code::AccessReject);
     }
     assert_eq!(try_once(&mut world, 9, "user-1/1"), Code::AccessAccept, "what it did before is forgotten");
