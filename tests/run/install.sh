@@ -20,8 +20,8 @@ for goal in "$@"; do
       procps shellcheck sqlite3 systemd hostapd wpasupplicant iproute2 radsecproxy tshark) tools+=("cargo-deny $CARGO_DENY" "cargo-nextest $CARGO_NEXTEST") ;;
     run) packages+=(eapoltest cups-ipp-utils mosquitto-clients) ;;
     # From busybox-static on: what tests/radio/initramfs.sh puts into its guest, and what packs it.
-    deep) packages+=(g++ mmdebstrap qemu-system-x86 ovmf eapoltest curl jq
-      busybox-static cpio hostapd iproute2 iw kmod openssl wpasupplicant zstd) tools+=("cargo-fuzz $CARGO_FUZZ") ;;
+    deep) packages+=(g++ mmdebstrap qemu-system-x86 ovmf eapoltest cups-ipp-utils curl jq
+      busybox-static cpio hostapd iproute2 iw kmod openssl tzdata wpasupplicant zstd) tools+=("cargo-fuzz $CARGO_FUZZ") ;;
     bench) packages+=(eapoltest freeradius cups-daemon cups-client cups-ipp-utils avahi-daemon dbus mosquitto mosquitto-clients openssl jq curl procps) ;;
     deb) packages+=(dpkg-dev fakeroot) tools+=("cargo-deb $CARGO_DEB") ;;
     image) packages+=(mmdebstrap e2fsprogs dosfstools mtools fdisk grub-pc-bin grub-efi-amd64-bin grub-common zstd) ;;
