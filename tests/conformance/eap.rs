@@ -363,6 +363,22 @@ fn a_nak_gets_the_other_method_and_one_without_ours_gets_a_reason() {
     }
 }
 
+#[test]
+fn what_a_device_took_before_is_offered_first_if_it_is_offered_at_all() {
+    for (methods, likely, first) in [
+        (MethodKind::ALL.to_vec(), Some(MethodKind::Ttls), MethodKind::Ttls),
+        (MethodKind::ALL.to_vec(), None, MethodKind::Tls),
+        (vec![MethodKind::Peap], Some(MethodKind::Tls), MethodKind::Peap),
+    ] {
+        let server = EapConversation::new(settings_with(methods, 1_000), None, [7; 32]);
+        let mut server = server.offering_first(likely);
+        match server.handle(EapInput::Response(response(1, eap_type::IDENTITY, b"x"))) {
+            EapStep::Request(packet) => assert_eq!(packet, [1, 2, 0, 6, first.eap_type(), 0x20]),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 fn response(identifier: u8, kind: u8, data: &[u8]) -> Vec<u8> {
     Packet::Response(Message { identifier, kind, data }).encode()
 }

@@ -23,8 +23,8 @@ mod duplicate;
 mod leave;
 mod login;
 mod mac_auth;
-mod passphrase;
 mod method;
+mod passphrase;
 mod presence;
 mod radsec;
 mod receive;
@@ -47,13 +47,14 @@ use crate::Context;
 use backoff::BackOff;
 use disconnect::Asked;
 use duplicate::Duplicates;
+use method::Habits;
+use passphrase::Passphrases;
 use policy::access_point::ClientCertificate;
 use policy::{Noun, Outcome, Record, SessionRow, Snapshot};
 use proto::eap::{EapConversation, EapInput, EapSettings, EapStep};
 use proto::radius::radsec::InvalidLength;
 use radsec::Lines;
 use refusals::Refusals;
-use passphrase::Passphrases;
 use session::Sessions;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -197,6 +198,7 @@ pub struct WifiEngine {
     logins: Logins,
     passphrases: Passphrases,
     back_off: BackOff,
+    habits: Habits,
     refusals: Refusals,
     sessions: Sessions,
     unwritten: Unwritten,
@@ -228,6 +230,7 @@ impl WifiEngine {
             logins: Logins::default(),
             passphrases: Passphrases::default(),
             back_off: BackOff::default(),
+            habits: Habits::default(),
             refusals: Refusals::default(),
             sessions: Sessions::default(),
             unwritten: Unwritten::default(),

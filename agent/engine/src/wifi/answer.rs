@@ -193,8 +193,7 @@ impl WifiEngine {
     fn running_here(&self, question: &Question, admission: &Admission, mac: MacAddress) -> Option<SessionId> {
         self.sessions.of_device(mac).into_iter().find(|&id| {
             self.sessions.get(id).is_some_and(|session| {
-                session.row().access_point == question.access_point
-                    && session.row().member == Some(admission.member)
+                session.row().access_point == question.access_point && session.row().member == Some(admission.member)
             })
         })
     }
@@ -226,5 +225,9 @@ fn canonical_username(cx: &Context<'_>, admission: &Admission, login: &Login) ->
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }

@@ -125,8 +125,7 @@ impl Duplicates {
 mod tests {
     use super::*;
 
-    const KEY: Key =
-        (Client::Udp(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000)), 7);
+    const KEY: Key = (Client::Udp(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5000)), 7);
 
     fn seconds(n: u64) -> Mono {
         Mono(n * 1_000)

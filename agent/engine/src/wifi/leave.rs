@@ -144,9 +144,7 @@ impl WifiEngine {
             Cause::Refused(reason) => format!("The device is being disconnected. {}", reason.sentence()),
             Cause::Moved => "The device is being disconnected, so that it comes back on its new network.".to_owned(),
             Cause::Adjusted(_) => "The access point is being told the session's new terms.".to_owned(),
-            Cause::Relogin => {
-                "The device is being disconnected, so that it logs in again on its new terms.".to_owned()
-            }
+            Cause::Relogin => "The device is being disconnected, so that it logs in again on its new terms.".to_owned(),
             Cause::Kicked => "The device is being disconnected because an operator asked for it.".to_owned(),
         };
         let fact = cause.code();

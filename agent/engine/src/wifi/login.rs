@@ -130,7 +130,9 @@ impl WifiEngine {
             return self.give_up_on(Socket::Authentication, &question);
         }
         let state: StateKey = cx.entropy.bytes();
+        let likely = request.mac.and_then(|mac| self.habits.of(mac));
         let conversation = EapConversation::new(self.eap.clone(), request.framed_mtu, cx.entropy.bytes());
+        let conversation = conversation.offering_first(likely);
         let token = self.logins.begin_work(state);
         let login = Login {
             question,
@@ -251,6 +253,9 @@ impl WifiEngine {
                 // On the newest snapshot: a member who was suspended in the middle of her login does not get in.
                 match self.judge_claim(cx, &login.claim.clone(), login.mac, true) {
                     Ok(admission) => {
+                        if let Some(mac) = login.mac {
+                            self.habits.learn(mac, method.outer);
+                        }
                         self.accept(cx, &login, &admission, &packet, &keys);
                         self.let_resume(cx, &login, &admission, &conversation);
                     }

@@ -69,7 +69,12 @@ impl WifiEngine {
         self.handle_authentication_packet(cx, &packet, question);
     }
 
-    pub(super) fn handle_authentication_packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>, question: Question) {
+    pub(super) fn handle_authentication_packet(
+        &mut self,
+        cx: &mut Context<'_>,
+        packet: &Packet<'_>,
+        question: Question,
+    ) {
         match packet.code() {
             Code::AccessRequest => {
                 self.counters.access_requests += 1;
@@ -267,7 +272,11 @@ impl WifiEngine {
             }
             Seen::Answered(bytes) => {
                 self.counters.duplicates_answered += 1;
-                self.outputs.push_back(Output::Send { socket: question.via, to: question.from, datagram: bytes.to_vec() });
+                self.outputs.push_back(Output::Send {
+                    socket: question.via,
+                    to: question.from,
+                    datagram: bytes.to_vec(),
+                });
                 false
             }
         }
@@ -308,13 +317,12 @@ impl WifiEngine {
             return;
         }
         let is_excused = |point: &AccessPoint| point.message_authenticator == MessageAuthenticatorRule::Optional;
-        let was_excused = |point: &AccessPoint| {
-            old.and_then(|old| old.site.access_points.get(&point.name)).is_some_and(&is_excused)
-        };
+        let was_excused =
+            |point: &AccessPoint| old.and_then(|old| old.site.access_points.get(&point.name)).is_some_and(&is_excused);
         for point in new.access_points.values().filter(|point| is_excused(point) && !was_excused(point)) {
             let sentence = "The site file excuses the access point from Message-Authenticator, so anybody on its network can forge its requests (CVE-2024-3596); update its firmware and take the exception out.";
-            let warning =
-                record(cx, Outcome::Warning, "wifi-message-authenticator-optional", sentence.to_owned()).place(&point.name);
+            let warning = record(cx, Outcome::Warning, "wifi-message-authenticator-optional", sentence.to_owned())
+                .place(&point.name);
             self.record(warning);
         }
     }

@@ -31,6 +31,8 @@ pub struct EapConversation {
     identifier: u8,
     /// Requests sent so far.
     rounds: u8,
+    /// The method to offer before all others, if it is one of ours.
+    likely: Option<MethodKind>,
     /// What rustls stores its session with, once a method was agreed on.
     keeper: Option<Arc<SessionKeeper>>,
     state: State,
@@ -81,9 +83,17 @@ impl EapConversation {
             identity: None,
             identifier: 0,
             rounds: 0,
+            likely: None,
             keeper: None,
             state: State::Begin,
         }
+    }
+
+    /// Offers this method first, if it is among those of the settings: a device that is known to take it is spared a Nak.
+    #[must_use]
+    pub fn offering_first(mut self, likely: Option<MethodKind>) -> Self {
+        self.likely = likely.filter(|method| self.settings.methods.contains(method));
+        self
     }
 
     /// The name that the peer gave outside the tunnel. Good for routing and logs; it proves nothing.
@@ -182,7 +192,7 @@ impl EapConversation {
     }
 
     fn handle_identity(&mut self, name: &[u8]) -> EapStep {
-        match (text_of(name), self.settings.methods.first().copied()) {
+        match (text_of(name), self.likely.or(self.settings.methods.first().copied())) {
             (Ok(identity), Some(method)) => {
                 self.identity = Some(identity);
                 self.offer(Vec::new(), method)
