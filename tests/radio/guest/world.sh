@@ -123,11 +123,14 @@ kept_apart() {
 }
 
 # The box: the product as it is run.
+starts=0
 start_box() {
+  starts=$((starts + 1))
   doorpost run --site /radio/site.yaml --data /data >> /tmp/doorpost.log 2>&1 &
   box=$!
-  until_so 20 "the box starts" doorpost status
 }
+is_up() { [ "$(grep -c ' ready addresses=' /tmp/doorpost.log)" = $starts ]; }
+box_is_up() { until_so 30 "the box starts" is_up; }
 kill_box() { kill -9 "$box"; wait "$box"; }
 # member NAME TEAM: prints nothing; the id is kept for `id NAME`.
 member() {
