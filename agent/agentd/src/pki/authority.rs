@@ -3,8 +3,8 @@
 
 use super::PkiError;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -22,6 +22,7 @@ const SERVER_DAYS: i64 = 800;
 const RENEW_DAYS: i64 = 90;
 /// A box whose clock runs behind its clients' must not present a certificate from the future.
 const BACKDATE_DAYS: i64 = 2;
+const LOOPBACK_V6: [u8; 16] = std::net::Ipv6Addr::LOCALHOST.octets();
 pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Makes and reads certificates in one folder.
@@ -59,12 +60,15 @@ impl Authority<'_> {
         let mut params = self.params(common_name.trim_end(), self.in_days(CA_DAYS));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.name_constraints = realm.map(|realm| NameConstraints {
-            permitted_subtrees: [realm, "local", "localhost"]
-                .iter()
-                .map(|name| GeneralSubtree::DnsName((*name).to_owned()))
-                .collect(),
-            excluded_subtrees: Vec::new(),
+        params.name_constraints = realm.map(|realm| {
+            let names = [realm, "local", "localhost"].map(|name| GeneralSubtree::DnsName(name.to_owned()));
+            // Without these, names alone would be constrained, and every address allowed.
+            let loopback =
+                [CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8), CidrSubnet::from_v6_prefix(LOOPBACK_V6, 128)];
+            NameConstraints {
+                permitted_subtrees: names.into_iter().chain(loopback.map(GeneralSubtree::IpAddress)).collect(),
+                excluded_subtrees: Vec::new(),
+            }
         });
         let certificate = params.self_signed(&key).map_err(|error| self.error(name, &error))?;
         self.write(name, "key", key.serialize_pem().as_bytes())?;

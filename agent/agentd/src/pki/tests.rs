@@ -292,3 +292,36 @@ fn the_tls_inside_eap_takes_the_new_certificate_too() {
     assert!(pki.renew(days(720)).expect("it can be made"));
     assert_ne!(Device::connect(&eap, pki.authority(), days(720)).expect("trusted").certificate(), before);
 }
+
+#[test]
+fn what_the_ca_signs_for_others_is_not_believed() {
+    let data = tempfile::tempdir().expect("a folder");
+    Pki::open(data.path(), "harbour.example", NOW).expect("certificates can be made");
+    let (folder, at) = (data.path().join("pki"), (NOW.0 / 1_000).to_string());
+    let authority = Authority { folder: &folder, now: NOW };
+    let (file, ca) = (folder.join("signed.pem"), folder.join("ca.pem"));
+    let (file, ca) = (file.to_str().expect("text"), ca.to_str().expect("text"));
+    // With its key in the wrong hands, it opens nothing but what is called by the realm.
+    for (name, believed) in [
+        ("doorpost.harbour.example", true),
+        ("doorpost.local", true),
+        ("127.0.0.1", true),
+        ("::1", true),
+        ("bank.example", false),
+        ("harbour.example.bank.example", false),
+        ("notharbour.example", false),
+        ("192.0.2.1", false),
+        ("2001:db8::1", false),
+    ] {
+        let key = authority.generate("signed").expect("a key");
+        let mut params = authority.params("somebody", days(30));
+        params.subject_alt_names = vec![match name.parse() {
+            Ok(address) => rcgen::SanType::IpAddress(address),
+            Err(_) => rcgen::SanType::DnsName(name.try_into().expect("a name")),
+        }];
+        let signed = params.signed_by(&key, &authority.issuer("ca").expect("the CA")).expect("it can be signed");
+        fs::write(file, signed.pem()).expect("our own file");
+        let verified = openssl(&["verify", "-attime", &at, "-CAfile", ca, file]);
+        assert_eq!(verified.is_ok(), believed, "{name}: {verified:?}");
+    }
+}
