@@ -1,6 +1,7 @@
 //! Doorpost among programs that others wrote: radsecproxy in front of it by RadSec, eapol_test and radclient in front of that,
 //! and radclient at the box itself and at the simulated access point that the other tests rely on.
 
+use proto::radius::Code;
 use serde_json::Value;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -198,14 +199,21 @@ async fn the_simulated_access_point_answers_radclient_as_a_real_one() {
     point.start(&accepted.session).await.expect("Start is acknowledged");
     let order = |session: &str| format!("Acct-Session-Id = \"{session}\"\nMessage-Authenticator = 0x00\n");
     let address = point.coa_address();
-    let ask = move |secret: &'static str, order: String| {
-        tokio::task::spawn_blocking(move || radclient(address, "disconnect", secret, &order))
+    let ask = move |kind: &'static str, secret: &'static str, order: String| {
+        tokio::task::spawn_blocking(move || radclient(address, kind, secret, &order))
     };
-    let (_, said) = ask(UDP_SECRET, order("no such session")).await.expect("radclient");
-    assert!(said.contains("Received Disconnect-NAK") && said.contains("Session-Context-Not-Found"), "{said}");
-    let (answered, said) = ask("another secret", order(&accepted.session.acct_session_id)).await.expect("radclient");
-    assert!(!answered, "{said}");
-    let (answered, said) = ask(UDP_SECRET, order(&accepted.session.acct_session_id)).await.expect("radclient");
-    assert!(answered && said.contains("Received Disconnect-ACK"), "{said}");
-    assert!(point.live_sessions().is_empty());
+    let mut changes = point.changes();
+    for (kind, name) in [("coa", "CoA"), ("disconnect", "Disconnect")] {
+        let (_, said) = ask(kind, UDP_SECRET, order("no such session")).await.expect("radclient");
+        assert!(said.contains(&format!("Received {name}-NAK")) && said.contains("Session-Context-Not-Found"), "{said}");
+        let mine = order(&accepted.session.acct_session_id);
+        let (answered, said) = ask(kind, "another secret", mine.clone()).await.expect("radclient");
+        assert!(!answered, "{said}");
+        assert_eq!(point.live_sessions().len(), 1, "{kind}: nothing has happened yet");
+        let (answered, said) = ask(kind, UDP_SECRET, mine).await.expect("radclient");
+        assert!(answered && said.contains(&format!("Received {name}-ACK")), "{said}");
+    }
+    let answered = [changes.recv().await, changes.recv().await].map(|change| change.expect("a change").answered);
+    assert_eq!(answered, [Some(Code::CoaNak), Some(Code::CoaAck)], "and the forged one changed nothing");
+    assert!(changes.try_recv().is_err() && point.live_sessions().is_empty());
 }
