@@ -60,6 +60,10 @@ pub enum Reason {
     NotAPassphraseNetwork {
         ssid: String,
     },
+    /// An address alone, on a network that the site file gives to 802.1X.
+    NetworkNeedsLogin {
+        ssid: String,
+    },
     NoPassphraseForDevice,
     /// WPA3-Personal: the passphrase must be known from the address.
     PassphraseNeedsAddress,
@@ -230,6 +234,7 @@ impl Reason {
             Self::DeviceNotRegistered => "device-not-registered",
             Self::NetworkNotNamed => "network-not-named",
             Self::NotAPassphraseNetwork { .. } => "not-a-passphrase-network",
+            Self::NetworkNeedsLogin { .. } => "network-needs-login",
             Self::NoPassphraseForDevice => "no-passphrase-for-device",
             Self::PassphraseNeedsAddress => "passphrase-needs-address",
             Self::PassphraseOfOtherDevice => "passphrase-of-other-device",
@@ -321,6 +326,9 @@ impl Reason {
             Self::NetworkNotNamed => "The access point does not say which network the device wants; have it send the SSID in Called-Station-Id.".into(),
             Self::NotAPassphraseNetwork { ssid } => {
                 format!("The device has a passphrase, but the site file does not give the network `{ssid}` to passphrases; list it with `security: passphrase`.")
+            }
+            Self::NetworkNeedsLogin { ssid } => {
+                format!("The network `{ssid}` is joined by 802.1X, where an address alone lets nobody in; switch MAC authentication off there at the access point, or have the device join another network.")
             }
             Self::NoPassphraseForDevice => "No passphrase was issued for this device's address, and the access point does not pass on what would show which one it uses; issue one with --mac.".into(),
             Self::PassphraseNeedsAddress => "The device joins by WPA3, where only a passphrase that was issued for its address works; issue one with --mac, or let the network offer WPA2 too.".into(),

@@ -40,6 +40,8 @@ pub fn identify_address<'a>(snapshot: &'a Snapshot, question: &AddressQuestion<'
     };
     if !takes_passphrases(snapshot, ssid) {
         return match (registered, bound) {
+            // Some access points let a device in by its address where 802.1X has failed.
+            (Some(_), _) if takes_logins(snapshot, ssid) => Err(Reason::NetworkNeedsLogin { ssid: ssid.to_owned() }),
             (Some(registered), _) => Ok(registered),
             (None, Some(_)) => Err(Reason::NotAPassphraseNetwork { ssid: ssid.to_owned() }),
             (None, None) => Err(Reason::DeviceNotRegistered),
@@ -65,6 +67,11 @@ pub(super) fn of_address(snapshot: &Snapshot, mac: MacAddress) -> Option<&Creden
 #[must_use]
 pub fn takes_passphrases(snapshot: &Snapshot, ssid: &str) -> bool {
     snapshot.site.ssids_by(SsidSecurity::Passphrase).any(|name| name == ssid)
+}
+
+/// Whether the site file gives it to 802.1X.
+fn takes_logins(snapshot: &Snapshot, ssid: &str) -> bool {
+    snapshot.site.ssids_by(SsidSecurity::Enterprise).any(|name| name == ssid)
 }
 
 /// A passphrase that a device may have typed.

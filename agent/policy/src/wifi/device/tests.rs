@@ -91,7 +91,8 @@ fn an_address_stands_for_what_was_issued_where_it_is_asked() {
     let bound = |revoked| credential(2, passphrase(Some(mac(1)), &["Things"]), revoked);
     let unbound = || credential(3, passphrase(None, &["Things"]), false);
     let not_there = || Reason::NotAPassphraseNetwork { ssid: "Harbour".into() };
-    let (nowhere, things, harbour) = (None, Some("Things"), Some("Harbour"));
+    let needs_login = || Reason::NetworkNeedsLogin { ssid: "Harbour".into() };
+    let (nowhere, things, harbour, lobby) = (None, Some("Things"), Some("Harbour"), Some("Lobby"));
     type Case =
         (&'static str, Vec<Credential>, Option<&'static str>, Option<CredentialId>, Result<CredentialId, Reason>);
     let cases: Vec<Case> = vec![
@@ -99,14 +100,16 @@ fn an_address_stands_for_what_was_issued_where_it_is_asked() {
         ("nothing, elsewhere", vec![], harbour, None, Err(Reason::DeviceNotRegistered)),
         ("nothing, for passphrases", vec![], things, None, Err(Reason::NoPassphraseForDevice)),
         ("registered", vec![registered()], nowhere, None, Ok(id(1))),
-        ("registered, elsewhere", vec![registered()], harbour, None, Ok(id(1))),
+        ("registered, elsewhere", vec![registered()], lobby, None, Ok(id(1))),
+        ("registered, by 802.1X", vec![registered()], harbour, None, Err(needs_login())),
         ("registered, for passphrases", vec![registered()], things, None, Ok(id(1))),
         // Nobody would check the passphrase there, and the address alone must not do.
         ("bound, nowhere", vec![bound(false)], nowhere, None, Err(Reason::NetworkNotNamed)),
         ("bound, elsewhere", vec![bound(false)], harbour, None, Err(not_there())),
         ("bound", vec![bound(false)], things, None, Ok(id(2))),
         ("both", vec![registered(), bound(false)], things, None, Ok(id(2))),
-        ("both, elsewhere", vec![registered(), bound(false)], harbour, None, Ok(id(1))),
+        ("both, elsewhere", vec![registered(), bound(false)], lobby, None, Ok(id(1))),
+        ("both, by 802.1X", vec![registered(), bound(false)], harbour, None, Err(needs_login())),
         ("revoked is told", vec![bound(true)], things, None, Ok(id(2))),
         ("a live one before a revoked one", vec![bound(true), registered()], things, None, Ok(id(1))),
         ("a member's, not seen yet", vec![unbound()], things, None, Err(Reason::NoPassphraseForDevice)),
