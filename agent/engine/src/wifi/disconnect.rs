@@ -212,7 +212,8 @@ impl WifiEngine {
         };
         let Some(&id) = self.asked.sessions.get(&((via, from), packet.identifier())) else { return };
         let Some(session) = self.sessions.get(id) else { return };
-        let Some(Leaving { progress: Progress::Asking { authenticator, .. }, .. }) = &session.leaving else { return };
+        let Some(Leaving { cause, progress: Progress::Asking { authenticator, .. } }) = &session.leaving else { return };
+        let is_change = cause.is_change();
         let Some(point) = cx.snapshot.site.access_points.get(&session.row().access_point) else { return };
         let secret = match (via, &point.udp) {
             (Socket::RadSec(_), _) => radsec::SECRET,
@@ -227,13 +228,13 @@ impl WifiEngine {
             return;
         }
         match packet.code() {
-            Code::DisconnectAck => {
+            Code::DisconnectAck if !is_change => {
                 self.confirm(cx, id);
                 self.end_disconnected(cx, id);
             }
             Code::CoaAck => self.handle_changed(cx, id),
             Code::CoaNak => self.handle_change_refused(cx, id, packet.integer(AttributeType::ERROR_CAUSE)),
-            Code::DisconnectNak => self.handle_nak(cx, id, packet.integer(AttributeType::ERROR_CAUSE)),
+            Code::DisconnectNak if !is_change => self.handle_nak(cx, id, packet.integer(AttributeType::ERROR_CAUSE)),
             Code::AccessRequest
             | Code::AccessAccept
             | Code::AccessReject
@@ -242,7 +243,10 @@ impl WifiEngine {
             | Code::AccessChallenge
             | Code::StatusServer
             | Code::DisconnectRequest
-            | Code::CoaRequest => self.counters.malformed += 1,
+            | Code::CoaRequest
+            // To a CoA-Request: the device has not gone.
+            | Code::DisconnectAck
+            | Code::DisconnectNak => self.counters.malformed += 1,
         }
     }
 

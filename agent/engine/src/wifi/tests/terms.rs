@@ -171,6 +171,18 @@ fn new_rates_are_told_by_coa_where_the_make_can_change_them_and_the_answer_settl
 }
 
 #[test]
+fn an_answer_to_another_kind_of_request_ends_no_session() {
+    for code in [Code::DisconnectAck, Code::DisconnectNak] {
+        let mut world = online(AccessPointProfile::Mikrotik);
+        let (_, request) = only(&on_plan(&mut world, "slow"));
+        answer(&mut world, &request, code, Some(503));
+        assert_eq!(phase(&mut world), Some(SessionPhase::Changing), "{code:?}");
+        answer(&mut world, &request, Code::CoaAck, None);
+        assert_eq!(phase(&mut world), Some(SessionPhase::Open), "{code:?}");
+    }
+}
+
+#[test]
 fn where_the_make_cannot_the_device_logs_in_again() {
     for profile in [AccessPointProfile::Generic, AccessPointProfile::Hostapd, AccessPointProfile::Unifi] {
         let mut world = online(profile);
