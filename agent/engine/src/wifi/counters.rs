@@ -50,6 +50,8 @@ counters! {
     logins_held_back,
     /// Refusals that were counted in the next row of their kind instead of having one of their own.
     refusals_folded,
+    /// A device that was let in by its address again within a minute, which is no row of its own.
+    admissions_folded,
     /// Refusals that were counted only, because too many different ones were written down already.
     refusals_unwritten,
     /// A login that nobody went on with.

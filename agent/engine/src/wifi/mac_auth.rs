@@ -18,7 +18,12 @@ use proto::radius::find_key::{Dialect, FindKey, FindKeyError};
 use proto::radius::mac_auth::{MacAuth, NotMacAuth};
 use proto::radius::{AttributeType, Code, KeyKind, Packet, VENDOR_MICROSOFT, Writer, vendor};
 use proto::wpa::Handshake;
-use values::{CredentialId, MacAddress, Secret};
+use std::time::Duration;
+use values::{CredentialId, MacAddress, Mono, Secret, SessionId};
+
+/// One row in this time says that a device was let in by its address: whoever forges the address can ask as often as she likes,
+/// before any passphrase is checked, and must not push the rest of the history out.
+const NOTED_EVERY: Duration = Duration::from_secs(60);
 
 /// A device that asks to be let in.
 #[derive(Clone, Debug)]
@@ -183,7 +188,20 @@ impl WifiEngine {
             )
             | None => "address",
         };
-        self.record_admission(cx, question, Some(method.to_owned()), session, admission);
+        if self.may_note(session, cx.now.mono) {
+            self.record_admission(cx, question, Some(method.to_owned()), session, admission);
+        } else {
+            self.counters.admissions_folded += 1;
+        }
+    }
+
+    fn may_note(&mut self, session: SessionId, now: Mono) -> bool {
+        let Some(session) = self.sessions.get_mut(session) else { return false };
+        let may = session.noted_at.is_none_or(|at| now.since(at) >= NOTED_EVERY);
+        if may {
+            session.noted_at = Some(now);
+        }
+        may
     }
 
     /// Says no, and writes down why.

@@ -65,6 +65,8 @@ pub(super) struct Session {
     pub(super) accepted: Option<(Key, Authenticator)>,
     /// Session-Timeout as last given: an unreported session is gone by then.
     pub(super) timeout: Duration,
+    /// When it was written down last that the device was let in by its address.
+    pub(super) noted_at: Option<Mono>,
     /// When the device came to this access point; the beginning of time for a session of before a restart.
     pub(super) began: Mono,
     /// It came without a place: it was let in, but its place was not held any more when its access point told of it, or nobody
@@ -85,6 +87,7 @@ impl Session {
             counted_from: (0, 0),
             accepted: None,
             timeout,
+            noted_at: None,
             began: Mono(0),
             is_extra: false,
         }

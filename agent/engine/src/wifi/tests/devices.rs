@@ -192,6 +192,18 @@ fn an_unknown_device_is_refused_and_told_of_once_a_minute() {
 }
 
 #[test]
+fn a_device_that_is_let_in_by_its_address_again_and_again_is_one_row_a_minute() {
+    let mut world = world_with(AccessPointProfile::Generic, vec![registered(100, 1, mac(7))]);
+    for identifier in 1..=5 {
+        assert_eq!(ask(&mut world, by_address(identifier, mac(7), None)).code, Code::AccessAccept);
+    }
+    assert_eq!((world.codes(), world.engine.counters().admissions_folded), (vec!["wifi-admitted"], 4));
+    world.pass(Duration::from_secs(60));
+    assert_eq!(ask(&mut world, by_address(6, mac(7), None)).code, Code::AccessAccept);
+    assert_eq!(world.codes(), ["wifi-admitted", "wifi-admitted"]);
+}
+
+#[test]
 fn a_password_outside_a_tunnel_is_refused_whatever_it_is() {
     let mut world = world_with(AccessPointProfile::Generic, vec![registered(100, 1, mac(7))]);
     let pap = |name: &str, password: &str| {
