@@ -8,6 +8,8 @@ use values::Mono;
 const INTERVAL: Duration = Duration::from_secs(60);
 /// Kinds and places that are told apart. Source addresses can be forged, so this is no promise to list them all.
 const KEYS_MAX: usize = 256;
+/// Of those, places of one kind: what comes from forged addresses must not hide a wrong secret, nor fill the history.
+const KEYS_OF_KIND_MAX: usize = 32;
 
 /// When a warning was last recorded, and how often it was suppressed since.
 #[derive(Debug, Default)]
@@ -27,14 +29,20 @@ impl Warnings {
             *at = now;
             return Some(before);
         }
-        if self.recorded.len() >= KEYS_MAX {
+        if self.is_full(code) {
             self.recorded.retain(|_, (at, _)| now.since(*at) < INTERVAL);
         }
-        if self.recorded.len() >= KEYS_MAX {
+        if self.is_full(code) {
             return None;
         }
         self.recorded.insert((code, place.to_owned()), (now, 0));
         Some(0)
+    }
+
+    /// Whether there is no room for another place of this kind.
+    fn is_full(&self, code: &'static str) -> bool {
+        let of_kind = self.recorded.range((code, String::new())..).take_while(|((known, _), _)| *known == code);
+        self.recorded.len() >= KEYS_MAX || of_kind.count() >= KEYS_OF_KIND_MAX
     }
 }
 
@@ -52,10 +60,12 @@ mod tests {
     }
 
     #[test]
-    fn forged_places_fill_the_table_and_no_more() {
+    fn forged_places_fill_their_part_of_the_table_and_no_more() {
         let mut warnings = Warnings::default();
         let told = (0..10_000).filter(|n| warnings.may_record("a", &n.to_string(), Mono(0)).is_some()).count();
-        assert_eq!((told, warnings.recorded.len()), (KEYS_MAX, KEYS_MAX));
+        assert_eq!((told, warnings.recorded.len()), (KEYS_OF_KIND_MAX, KEYS_OF_KIND_MAX));
+        assert_eq!(warnings.may_record("b", "hall", Mono(0)), Some(0), "another kind has its own");
+        assert_eq!(warnings.may_record("0", "hall", Mono(0)), Some(0));
         assert_eq!(warnings.may_record("a", "later", Mono(60_000)), Some(0));
     }
 }
