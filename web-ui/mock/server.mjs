@@ -68,6 +68,8 @@ const routes = {
         members: box.members.length,
         online: box.sessions.length,
         events_dropped: 0,
+        events_forgotten: 0,
+        warnings: flag('warned') ? ['VLAN 10 of the network `members` is not used: doorpost wifi test members.'] : [],
       },
     }),
   }),

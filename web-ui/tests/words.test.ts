@@ -246,6 +246,8 @@ test('a healthy box has nothing to say; each fault has a sentence', () => {
   expect(troubles(details, { ready: true, components: { store: 'ok' } })).toEqual([])
   const ill = { ...details, time_trusted: false, events_dropped: 3 }
   expect(troubles(ill, { ready: false, components: { wifi: 'stuck', store: 'ok' } })).toHaveLength(3)
+  const excused = 'The access point `attic` is excused from Message-Authenticator: its requests can be forged.'
+  expect(troubles({ ...details, warnings: [excused] }, null)).toEqual([excused])
 })
 
 test('volumes are rounded as people compare them', () => {

@@ -26,6 +26,8 @@ export function troubles(details: StatusDetails | null, readiness: Readiness | n
   if (details !== null && details.events_dropped > 0) {
     sentences.push(`${details.events_dropped} events could not be written down; check the space on the box’s disk.`)
   }
+  // Exceptions in the site file, and VLANs that wait for their test: the box has the sentences.
+  sentences.push(...(details?.warnings ?? []))
   for (const [name, state] of Object.entries(readiness?.components ?? {})) {
     if (state !== 'ok') sentences.push(`${part(name)}: ${state}. “doorpost doctor” on the box says what to do.`)
   }
