@@ -28,11 +28,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use values::{CredentialId, MemberId, Mono};
 use zeroize::Zeroizing;
 
-/// Sessions kept at one time. A site has some hundreds of devices; with client certificates one is about 1 KB, so this is 8 MB.
+/// Sessions kept at one time. A site has some hundreds of devices; with client certificates one is about 1 KB, so this is 8 MB, and
+/// 64 MB at the worst.
 pub const SESSIONS_MAX: usize = 8_192;
 /// Sessions kept for one member, so that nobody's full logins push out those of all others: a plan has a handful of devices,
 /// each with a session or two.
 pub const SESSIONS_OF_MEMBER_MAX: usize = 32;
+
+/// Longest session that is kept: a device may send 64 KiB of certificates that nobody asked for behind its own, and they would all
+/// be in it. A chain of three is 4 KB.
+const SESSION_MAX_BYTES: usize = 8 * 1024;
 
 /// Whose a session is, as the engine said when it let her in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -255,8 +260,10 @@ impl SessionKeeper {
 
 impl StoresServerSessions for SessionKeeper {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
-        self.desk().pending = Some((key, Zeroizing::new(value)));
-        true
+        let value = Zeroizing::new(value);
+        let is_kept = value.len() <= SESSION_MAX_BYTES;
+        self.desk().pending = is_kept.then_some((key, value));
+        is_kept
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {

@@ -38,6 +38,17 @@ fn what_rustls_stores_can_be_resumed_only_once_it_is_kept() {
 }
 
 #[test]
+fn a_session_full_of_certificates_is_not_kept() {
+    let sessions = sessions();
+    for (length, is_kept) in [(SESSION_MAX_BYTES, true), (SESSION_MAX_BYTES + 1, false)] {
+        let keeper = SessionKeeper::new(&sessions, MethodKind::Tls);
+        assert_eq!(keeper.put(length.to_be_bytes().to_vec(), vec![7; length]), is_kept);
+        keeper.keep(owner(1, 10), None);
+    }
+    assert_eq!(sessions.len(), 1);
+}
+
+#[test]
 fn a_ticket_is_good_once() {
     let sessions = sessions();
     logged_in(&sessions, MethodKind::Tls, b"ticket", owner(1, 10));
