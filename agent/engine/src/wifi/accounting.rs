@@ -111,7 +111,7 @@ impl WifiEngine {
         let id = match (running, self.ended(key)) {
             (Some(id), _) => id,
             (None, Some(ended)) if is_lost(ended) => self.find_again(cx, ended.clone()),
-            (None, Some(ended)) if !begins_after(cx, ended, report) && !self.comes_back(cx, ended, report) => {
+            (None, Some(ended)) if !begins_after(cx, ended, report) && !self.comes_back(cx, key, ended, report) => {
                 return rows; // overtaken by its own Stop, or superseded by a roam: nothing to change
             }
             (None, Some(_) | None) => {
@@ -128,6 +128,7 @@ impl WifiEngine {
         };
         update(session.row_mut(), report, cx.now.stamp());
         session.stage = Stage::Open { silent_at: cx.now.mono + silent_after };
+        session.start_heard |= report.status == SessionStatus::Start;
         rows.push(session.row().clone());
         self.dirty = true;
         // The world may have changed between the Access-Accept and now, or while the access point did not listen.
@@ -138,16 +139,18 @@ impl WifiEngine {
     }
 
     /// Whether a Start that might be a straggler of a session under the same name is of a device that came back at once, as
-    /// hostapd names it: it has the Class of a login since then, or its owner may not be here. For the latter hostapd remembers
-    /// for 30 s what it was told of a passphrase; that a straggler may cost a Disconnect-Request for nobody is cheaper.
-    fn comes_back(&self, cx: &Context<'_>, ended: &SessionRow, report: &SessionReport<'_>) -> bool {
+    /// hostapd names it: the session's own Start was heard and this is sent for the first time, or it has the Class of a login
+    /// since then, or its owner may not be here. For the latter hostapd remembers for 30 s what it was told of a passphrase; that a
+    /// straggler may cost a Disconnect-Request for nobody is cheaper.
+    fn comes_back(&self, cx: &Context<'_>, key: &AcctKey, ended: &SessionRow, report: &SessionReport<'_>) -> bool {
+        let is_another = self.sessions.start_was_heard(key) && report.delay_seconds == 0;
         let class = report.class.and_then(|class| std::str::from_utf8(class).ok()).and_then(|text| text.parse().ok());
         let by_class = class.and_then(|class| self.sessions.get(class));
         let logged_in = by_class.is_some_and(|session| session.row().acct_session_id.is_empty());
         let question = |credential| WifiQuestion { credential, mac: ended.mac, stage: policy::wifi::Stage::Running };
         let verdict = |credential| admit(cx.snapshot, &WifiFacts::default(), &question(credential), cx.now);
         let is_refused = ended.credential.is_some_and(|credential| verdict(credential).is_err());
-        report.status == SessionStatus::Start && (logged_in || is_refused)
+        report.status == SessionStatus::Start && (is_another || logged_in || is_refused)
     }
 
     /// The session that runs under this name. Access points count anew after a restart that they did not tell of: when the

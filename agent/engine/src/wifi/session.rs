@@ -72,6 +72,8 @@ pub(super) struct Session {
     /// It came without a place: it was let in, but its place was not held any more when its access point told of it, or nobody
     /// here let it in. It stays if its member has a place left.
     pub(super) is_extra: bool,
+    /// Its Start was heard: another one is not its straggler.
+    pub(super) start_heard: bool,
 }
 
 impl Session {
@@ -90,6 +92,7 @@ impl Session {
             noted_at: None,
             began: Mono(0),
             is_extra: false,
+            start_heard: false,
         }
     }
 
@@ -137,6 +140,8 @@ pub(super) struct Sessions {
     by_member: BTreeMap<MemberId, Vec<SessionId>>,
     by_mac: BTreeMap<MacAddress, Vec<SessionId>>,
     ended: BTreeMap<AcctKey, SessionRow>,
+    /// Those of them whose Start was heard.
+    ended_with_start: BTreeSet<AcctKey>,
     ended_order: VecDeque<(Mono, AcctKey)>,
 }
 
@@ -191,6 +196,9 @@ impl Sessions {
     pub(super) fn end(&mut self, id: SessionId, now: Mono) -> Option<Session> {
         let session = self.remove(id)?;
         if let Some(key) = session.acct_key() {
+            if session.start_heard {
+                self.ended_with_start.insert(key.clone());
+            }
             self.keep_ended(key, session.row().clone(), now);
         }
         Some(session)
@@ -212,9 +220,15 @@ impl Sessions {
         self.ended.get(key)
     }
 
+    /// Whether the Start of a session that ended a moment ago was heard.
+    pub(super) fn start_was_heard(&self, key: &AcctKey) -> bool {
+        self.ended_with_start.contains(key)
+    }
+
     /// Forgets an ended session: another one has its name, or it goes on.
     pub(super) fn forget(&mut self, key: &AcctKey) {
         self.ended.remove(key);
+        self.ended_with_start.remove(key);
     }
 
     pub(super) fn forget_ended(&mut self, now: Mono) {
@@ -223,6 +237,7 @@ impl Sessions {
                 break;
             }
             self.ended.remove(key);
+            self.ended_with_start.remove(key);
             self.ended_order.pop_front();
         }
     }

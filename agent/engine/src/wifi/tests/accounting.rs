@@ -301,12 +301,19 @@ fn a_device_that_comes_back_at_once_under_the_same_name_is_online_again() {
     assert!(world.account(1, report(1, 1, 1, "a1", Some(&first))));
     world.pass(Duration::from_secs(1));
     assert!(world.account(2, report(2, 2, 1, "a1", Some(&first))));
-    assert!(world.account(3, report(3, 1, 1, "a1", Some(&first))), "a straggler");
+    let repeated = aged(report(3, 1, 1, "a1", Some(&first)), 0, 1);
+    assert!(world.account(3, repeated), "a straggler");
     world.pass(Duration::from_secs(1));
     assert!(world.presence.sessions.is_empty());
 
+    // Its keys are still good, so nobody was asked: its Start is all that tells of it.
+    assert!(world.account(4, report(4, 1, 1, "a1", Some(&first))));
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.presence.sessions_of(member_id(1)).count(), 1, "online, and so within reach of a suspension");
+    assert!(world.account(5, report(5, 2, 1, "a1", Some(&first))));
+
     let second = class(&mut world, 1);
-    assert!(world.account(4, report(4, 1, 1, "a1", Some(&second))));
+    assert!(world.account(6, report(6, 1, 1, "a1", Some(&second))));
     world.pass(Duration::from_secs(1));
     let view = world.presence.sessions_of(member_id(1)).next().expect("online");
     assert_eq!((view.phase, view.row.id.to_string()), (SessionPhase::Open, second));
