@@ -14,6 +14,13 @@ use values::MacAddress;
 
 /// Service-Type Call-Check: no password, only the address (RFC 2865, 5.6).
 const CALL_CHECK: u32 = 10;
+/// The same of somebody who wants to manage the access point or a switch, by whom it is asked at the same place: Administrative, NAS
+/// Prompt, and both with a call back. An address that anybody can read from the air must not open that.
+const MANAGEMENT: [u32; 4] = [6, 7, 9, 11];
+/// The same of a login, which some access points send for devices too, and for people on their console without an address.
+const LOGIN: u32 = 1;
+/// NAS-Port-Type of a terminal session (RFC 2865, 5.41).
+const VIRTUAL: u32 = 5;
 /// WLAN-AKM-Suite of WPA3-Personal: SAE, SAE with fast roaming, and both with groups of their own strength (RFC 7268, 2.18).
 const SAE_SUITES: [u32; 4] = [0x000F_AC08, 0x000F_AC09, 0x000F_AC18, 0x000F_AC19];
 
@@ -60,6 +67,9 @@ impl MacAuth {
         let name = packet.text(AttributeType::USER_NAME).ok_or(NotMacAuth::OtherLogin)?;
         let mac: MacAddress = name.parse().map_err(|_| NotMacAuth::OtherLogin)?;
         let calling = packet.text(AttributeType::CALLING_STATION_ID);
+        if is_management(packet, calling.is_some()) {
+            return Err(NotMacAuth::OtherLogin);
+        }
         if calling.is_some_and(|calling| calling.parse() != Ok(mac)) {
             return Err(NotMacAuth::OtherDevice);
         }
@@ -77,6 +87,14 @@ impl MacAuth {
         let is_sae = suite.is_some_and(|suite| SAE_SUITES.contains(&suite));
         if is_good { Ok(Self { mac, ssid: ssid(packet), is_sae }) } else { Err(NotMacAuth::OtherPassword) }
     }
+}
+
+/// Whether it is about a person at the access point's own door, and not about a device.
+fn is_management(packet: &Packet<'_>, names_device: bool) -> bool {
+    let service = packet.integer(AttributeType::SERVICE_TYPE);
+    service.is_some_and(|service| MANAGEMENT.contains(&service))
+        || (service == Some(LOGIN) && !names_device)
+        || packet.integer(AttributeType::NAS_PORT_TYPE) == Some(VIRTUAL)
 }
 
 /// The network's name: in Called-Station-Id (RFC 3580, 3.20), else in a vendor's own attribute.

@@ -46,6 +46,7 @@ fn the_ways_of_access_points_to_ask_by_address() {
         ("CHAP with a challenge", chap("02ab0000000f", "02-AB-00-00-00-0F", Some(&[3; 16]))),
         ("CHAP of the secret", chap("02ab0000000f", "testing123", Some(&[3; 16]))),
         ("Call-Check", call_check),
+        ("Aruba, older", pap("02ab0000000f", "02ab0000000f").integer(AttributeType::SERVICE_TYPE, 1)),
     ] {
         assert_eq!(read(request), Ok(MacAuth { mac: MAC, ssid: None, is_sae: false }), "{way}");
     }
@@ -66,6 +67,24 @@ fn a_login_by_name_is_no_mac_authentication() {
     }
     let short = request("02ab0000000f").attribute(AttributeType::CHAP_PASSWORD, &[9; 5]);
     assert_eq!(read(short), Err(NotMacAuth::OtherPassword));
+}
+
+#[test]
+fn an_address_opens_no_console() {
+    let name = "02ab0000000f";
+    let hidden = hide_password(name.as_bytes(), &AUTHENTICATOR, SECRET);
+    let ssh = || request(name).attribute(AttributeType::USER_PASSWORD, &hidden);
+    assert!(read(ssh()).is_ok(), "a device whose access point says nothing more");
+    for service in [1, 6, 7, 9, 11] {
+        let asked = ssh().integer(AttributeType::SERVICE_TYPE, service);
+        assert_eq!(read(asked), Err(NotMacAuth::OtherLogin), "Service-Type {service}");
+    }
+    for service in [6, 7, 9, 11] {
+        let asked = pap(name, name).integer(AttributeType::SERVICE_TYPE, service);
+        assert_eq!(read(asked), Err(NotMacAuth::OtherLogin), "Service-Type {service} by a terminal with an address");
+    }
+    let terminal = pap(name, name).integer(AttributeType::NAS_PORT_TYPE, 5);
+    assert_eq!(read(terminal), Err(NotMacAuth::OtherLogin));
 }
 
 #[test]
