@@ -212,7 +212,9 @@ impl WifiEngine {
         };
         let Some(&id) = self.asked.sessions.get(&((via, from), packet.identifier())) else { return };
         let Some(session) = self.sessions.get(id) else { return };
-        let Some(Leaving { cause, progress: Progress::Asking { authenticator, .. } }) = &session.leaving else { return };
+        let Some(Leaving { cause, progress: Progress::Asking { authenticator, .. } }) = &session.leaving else {
+            return;
+        };
         let is_change = cause.is_change();
         let Some(point) = cx.snapshot.site.access_points.get(&session.row().access_point) else { return };
         let secret = match (via, &point.udp) {
