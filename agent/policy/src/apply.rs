@@ -20,8 +20,8 @@ use crate::wifi::VlanTest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use values::{
-    AccessPointName, CredentialId, DeviceName, Entropy, EventId, JobId, MacAddress, MemberId, NetworkName, Now, Pii, PlanName,
-    PrinterName, Secret, Timestamp,
+    AccessPointName, CredentialId, DeviceName, Entropy, EventId, JobId, MacAddress, MemberId, NetworkName, Now, Pii,
+    PlanName, PrinterName, Secret, Timestamp,
 };
 
 /// Who asks.
@@ -263,7 +263,9 @@ pub fn plan(
         Command::IssueAccessPointCertificate { access_point, fingerprint, expires_at } => {
             desk.issue_access_point_certificate(access_point, fingerprint, expires_at)?
         }
-        Command::RevokeAccessPointCertificate { access_point } => desk.revoke_access_point_certificate(&access_point)?,
+        Command::RevokeAccessPointCertificate { access_point } => {
+            desk.revoke_access_point_certificate(&access_point)?
+        }
         Command::OpenVlanTest { network, member, minutes } => desk.open_vlan_test(network, member, minutes)?,
         Command::PassVlanTest { network, vlan } => desk.pass_vlan_test(network, vlan)?,
         Command::ReservePrint { job, member, printer, pages } => {

@@ -25,7 +25,7 @@ pub use record::{Noun, Outcome, Record};
 pub use schedule::{Schedule, Slot};
 pub use session::SessionRow;
 pub use site::{
-    AccessPoint, AccessPointProfile, Device, DeviceProfile, Door, DoorGrant, EapMethod, MessageAuthenticatorRule, Network, Plan,
-    Printer, RadSecClient, Relay, Site, SiteModel, Ssid, SsidSecurity, UdpClient,
+    AccessPoint, AccessPointProfile, Device, DeviceProfile, Door, DoorGrant, EapMethod, MessageAuthenticatorRule,
+    Network, Plan, Printer, RadSecClient, Relay, Site, SiteModel, Ssid, SsidSecurity, UdpClient,
 };
 pub use snapshot::Snapshot;

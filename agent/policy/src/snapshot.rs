@@ -11,8 +11,8 @@ use crate::wifi::VlanTest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use values::{
-    AccessPointName, BookingId, CredentialId, DeviceName, JobId, MacAddress, MemberId, NetworkName, PassId, ResourceName, Secret,
-    TeamId, Timestamp,
+    AccessPointName, BookingId, CredentialId, DeviceName, JobId, MacAddress, MemberId, NetworkName, PassId,
+    ResourceName, Secret, TeamId, Timestamp,
 };
 
 /// A map that is shared between snapshots until it changes.

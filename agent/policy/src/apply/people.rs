@@ -242,7 +242,8 @@ impl Desk<'_> {
             return Err(Reason::AlreadySo { what: "the passphrase has these keys already".into() });
         }
         credential.revision += 1;
-        let note = Note::new(Noun::People, "wifi-passphrase-prepared", "A Wi-Fi passphrase was prepared for a network.");
+        let note =
+            Note::new(Noun::People, "wifi-passphrase-prepared", "A Wi-Fi passphrase was prepared for a network.");
         let note = note.of(credential.member).with(id);
         Ok((vec![Change::Credential(credential)], note))
     }

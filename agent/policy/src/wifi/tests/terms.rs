@@ -49,7 +49,8 @@ fn what_follows_from_a_change_depends_on_the_terms_alone() {
         change(&mut terms);
         consequence(&base, &terms)
     };
-    let cases: [(Consequence, fn(&mut Terms)); 10] = [
+    type Case = (Consequence, fn(&mut Terms));
+    let cases: [Case; 10] = [
         (Consequence::Nothing, |_| {}),
         (Consequence::Move, |terms| terms.network = name("guests")),
         (Consequence::Move, |terms| terms.vlan = Some(11)),

@@ -29,7 +29,8 @@ fn each_make_is_told_the_terms_in_its_own_attributes() {
     let terms =
         VendorTerms { up_kbit: Some(10_000), down_kbit: Some(50_000), vlan: Some(11), vlan_name: Some("studio") };
     let wispr = [(14_122, 7, number(10_000_000)), (14_122, 8, number(50_000_000))];
-    let cases: [(&str, Vec<(u32, u8, Vec<u8>)>); 8] = [
+    type Sent = (u32, u8, Vec<u8>);
+    let cases: [(&str, Vec<Sent>); 8] = [
         ("generic", vec![]),
         ("hostapd", vec![]),
         ("unifi", vec![(41_112, 3, number(10_000_000)), (41_112, 1, number(50_000_000))]),
