@@ -38,7 +38,7 @@ const NAME_MAX_BYTES: usize = 253;
 /// What was wrong with a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It looked like a guess: a wrong key, or a name or certificate that nobody has.
+    /// It looked like a guess: a wrong key, or a name that nobody has.
     Guess,
     /// Something else: TLS, the plan, the hours, the device limit.
     Other,

@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use values::{AccessPointName, MacAddress, Mono};
 
-/// Logins under way at one time: each may hold a TLS connection of some 20 KB, so this is 80 MB at the worst.
+/// Logins under way at one time: each may hold a TLS connection of some 20 KB, so this is 80 MB; with
+/// messages of the largest size half put together in all of them, 340 MB.
 const LOGINS_MAX: usize = 4_096;
 /// Of those with a worker, how many may be there before no new login is begun. Two cores do this many in a second, and a
 /// device that waits longer than three begins again, so taking more in would only make all of them late.
