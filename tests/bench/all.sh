@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make bench: measures what docs/benchmarks.md states, beside FreeRADIUS, CUPS and Mosquitto on this machine in the same run, and
-# writes the tables of that page anew. `tests/bench/all.sh wifi` measures one part: memory, wifi, load, print or doors.
+# writes the tables of that page anew. `tests/bench/all.sh wifi` measures one part: memory, wifi, resumed, load, print or doors.
 # Everything that is measured runs in the foreground from configurations of its own under target/bench, on free loopback ports.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -4,7 +4,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `site` | the site of 5,000 members, and the daemon |
-//! | `memory`, `wifi`, `load`, `print`, `doors` | one part of the page each |
+//! | `memory`, `wifi`, `resumed`, `load`, `print`, `doors` | one part of the page each |
 //! | `process` | the kernel's account of a server |
 //! | `http` | a client that costs little |
 //! | `page` | docs/benchmarks.md |
@@ -16,6 +16,7 @@ mod memory;
 mod page;
 mod print;
 mod process;
+mod resumed;
 mod site;
 mod wifi;
 
@@ -23,7 +24,7 @@ use site::Doorpost;
 use std::fs;
 use support::printer::{Behaviour, Printer};
 
-const PARTS: [&str; 5] = ["memory", "print", "doors", "wifi", "load"];
+const PARTS: [&str; 6] = ["memory", "print", "doors", "wifi", "resumed", "load"];
 
 fn main() {
     let parts: Vec<String> = std::env::args().skip(1).collect();
@@ -54,6 +55,9 @@ fn main() {
     }
     if wanted("wifi") {
         wifi::measure(&folder, &doorpost, &people);
+    }
+    if wanted("resumed") {
+        resumed::measure(&folder, &doorpost, &people, &runtime);
     }
     if wanted("load") {
         load::measure(&folder, doorpost, &people, &runtime);
