@@ -48,7 +48,7 @@ impl<'a> Server<'a> {
     fn new(runtime: &Runtime, running: &'a Running, auth: SocketAddr, identities: Vec<DeviceIdentity>) -> Self {
         let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
         let point = runtime.block_on(AccessPoint::bind(auth, auth, "testing123", anywhere)).expect("loopback");
-        Self { running, point, identities }
+        Self { running, point: point.with_an_old_server(), identities }
     }
 
     /// Logs every user in once, as a new device or as one that remembers; what it cost the server for each.

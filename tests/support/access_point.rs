@@ -213,6 +213,8 @@ pub struct AccessPoint {
     nas_identifier: String,
     /// How long to wait for a reply before sending again.
     patience: Duration,
+    /// Whether Message-Authenticator must stand first in what it believes.
+    wants_it_first: bool,
     identifier: AtomicU8,
     shared: Arc<Shared>,
     coa: JoinHandle<()>,
@@ -260,13 +262,31 @@ impl AccessPoint {
         let identifier = AtomicU8::new(0);
         let nas_identifier = "simulated-access-point".into();
         let patience = PATIENCE;
-        Ok(Self { server_auth, server_acct, secret, coa_address, nas_identifier, patience, identifier, shared, coa })
+        Ok(Self {
+            server_auth,
+            server_acct,
+            secret,
+            coa_address,
+            nas_identifier,
+            patience,
+            wants_it_first: true,
+            identifier,
+            shared,
+            coa,
+        })
     }
 
     /// Waits this long for each reply to an Access-Request.
     #[must_use]
     pub const fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Believes servers of before 2024 too, which put Message-Authenticator last.
+    #[must_use]
+    pub const fn with_an_old_server(mut self) -> Self {
+        self.wants_it_first = false;
         self
     }
 
@@ -320,7 +340,8 @@ impl AccessPoint {
             let identifier = self.identifier.fetch_add(1, Ordering::Relaxed);
             let authenticator: Authenticator = random()?;
             let request = self.access_request(identifier, authenticator, login, state.as_deref(), &eap)?;
-            let datagram = exchange(&socket, &request, &authenticator, &self.secret, self.patience).await?;
+            let server = (&self.secret[..], self.wants_it_first);
+            let datagram = exchange(&socket, &request, &authenticator, server, self.patience).await?;
             let reply = Packet::decode(&datagram).map_err(|error| bad(&error))?;
             let step = match reply.eap_message() {
                 Some(eap) => Some(peer.handle(&eap)?),
@@ -527,7 +548,7 @@ async fn send_accounting(server: SocketAddr, secret: &[u8], request: &[u8]) -> R
     socket.connect(server).await?;
     let authenticator = request.get(4..20).and_then(|bytes| bytes.first_chunk::<16>());
     let authenticator = *authenticator.ok_or_else(|| LoginError::BadReply("no authenticator".into()))?;
-    exchange(&socket, request, &authenticator, secret, PATIENCE).await.map(|_| ())
+    exchange(&socket, request, &authenticator, (secret, true), PATIENCE).await.map(|_| ())
 }
 
 /// Sends a request until a reply comes that can be believed. Others are dropped as noise, but named if nothing better comes.
@@ -535,7 +556,7 @@ async fn exchange(
     socket: &UdpSocket,
     request: &[u8],
     authenticator: &Authenticator,
-    secret: &[u8],
+    (secret, wants_it_first): (&[u8], bool),
     patience: Duration,
 ) -> Result<Vec<u8>, LoginError> {
     let identifier = request.get(1).copied().unwrap_or(0);
@@ -546,7 +567,7 @@ async fn exchange(
         let deadline = tokio::time::Instant::now() + patience;
         while let Ok(received) = tokio::time::timeout_at(deadline, socket.recv(&mut buffer)).await {
             let datagram = &buffer[..received?];
-            match believe(datagram, identifier, authenticator, secret) {
+            match believe(datagram, identifier, authenticator, secret, wants_it_first) {
                 Ok(()) => return Ok(datagram.to_vec()),
                 Err(why) => unbelieved = Some(why),
             }
@@ -555,13 +576,19 @@ async fn exchange(
     Err(unbelieved.map_or(LoginError::NoReply, LoginError::BadReply))
 }
 
-fn believe(datagram: &[u8], identifier: u8, authenticator: &Authenticator, secret: &[u8]) -> Result<(), String> {
+fn believe(
+    datagram: &[u8],
+    identifier: u8,
+    authenticator: &Authenticator,
+    secret: &[u8],
+    wants_it_first: bool,
+) -> Result<(), String> {
     let reply = Packet::decode(datagram).map_err(|error| error.to_string())?;
     let access = matches!(reply.code(), Code::AccessAccept | Code::AccessReject | Code::AccessChallenge);
     let rule = if access { ReplyRule::MessageAuthenticatorRequired } else { ReplyRule::MessageAuthenticatorOptional };
     reply.verify_reply(identifier, authenticator, secret, rule).map_err(|error| error.to_string())?;
     let first = reply.attributes().next().map(|attribute| attribute.kind);
-    if access && first != Some(AttributeType::MESSAGE_AUTHENTICATOR) {
+    if access && wants_it_first && first != Some(AttributeType::MESSAGE_AUTHENTICATOR) {
         return Err("Message-Authenticator is not the first attribute".into());
     }
     Ok(())
