@@ -5,6 +5,7 @@ mod api;
 pub mod cli;
 mod count;
 mod http;
+mod listener;
 mod net;
 mod onboarding;
 mod passphrases;

@@ -3,6 +3,7 @@
 
 use super::web::serve_http;
 use crate::api::{self, App, guard::Peer};
+use crate::listener::next_connection;
 use crate::shell::Shell;
 use axum::Router;
 use std::io;
@@ -29,18 +30,7 @@ pub fn bind(data: &Path) -> io::Result<UnixListener> {
 /// Serves until the daemon stops.
 pub async fn serve(shell: Shell, listener: UnixListener, app: Arc<App>) {
     let router: Router = api::router(app).layer(axum::middleware::from_fn(api::guard::console));
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    tokio::spawn(serve_http(shell.clone(), stream, router.clone(), Peer::default()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the unix socket did not accept a connection");
-                    tokio::time::sleep(super::web::ACCEPT_PAUSE).await;
-                }
-            },
-            () = shell.stopped() => return,
-        }
+    while let Some(stream) = next_connection(&shell, "the unix socket", &listener).await {
+        tokio::spawn(serve_http(shell.clone(), stream, router.clone(), Peer::default()));
     }
 }

@@ -13,7 +13,7 @@
 mod connection;
 
 use crate::api::guard::Peer;
-use crate::http::web::{ACCEPT_PAUSE, Place, Places};
+use crate::listener::{Place, Places, next_connection};
 use crate::shell::Shell;
 use connection::{Connection, Line, OUTBOUND_MAX, Outbound, Told, Wire};
 use engine::Context;
@@ -213,20 +213,9 @@ struct Gate {
 
 impl Gate {
     async fn listen(self, listener: TcpListener, tls: Option<TlsAcceptor>) {
-        loop {
-            let (stream, peer) = tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        tracing::warn!(%error, "MQTT did not accept a connection");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                        continue;
-                    }
-                },
-                () = self.shell.stopped() => return,
-            };
+        while let Some((stream, peer)) = next_connection(&self.shell, "MQTT", &listener).await {
             // One who has a whole IPv6 network has one address.
-            let from = Peer::at(peer.ip()).0;
+            let from = Peer::at(peer.ip());
             let (Some(handshake), Some(place)) = (self.handshakes.take(from), self.connections.take(from)) else {
                 self.shed.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%peer, "too many MQTT connections");

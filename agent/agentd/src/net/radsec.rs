@@ -11,7 +11,7 @@
 
 use super::radius::Told;
 use crate::api::guard::Peer;
-use crate::http::web::{ACCEPT_PAUSE, Place, Places};
+use crate::listener::{Place, Places, next_connection};
 use crate::shell::Shell;
 use engine::wifi::{ConnectionId, HandshakeFault, Input, Socket};
 use policy::access_point::ClientCertificate;
@@ -63,22 +63,10 @@ pub(super) async fn listen(
     let gate = Gate { told, connections: Arc::default(), acceptor: TlsAcceptor::from(tls) };
     let handshakes = Places::new(HANDSHAKES_PER_ADDRESS_MAX, HANDSHAKES_MAX);
     let places = Places::new(CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_MAX);
-    loop {
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "RadSec did not accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
-            () = shell.stopped() => return,
-        };
+    while let Some((stream, peer)) = next_connection(&shell, "RadSec", &listener).await {
+        let from = Peer::at(peer.ip());
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let (Some(handshake), Some(place)) =
-            (handshakes.take(Peer::at(peer.ip()).0), places.take(Peer::at(peer.ip()).0))
-        else {
+        let (Some(handshake), Some(place)) = (handshakes.take(from), places.take(from)) else {
             let _ = gate.told.send(Told::ConnectionShed).await; // or the daemon stops
             continue;
         };

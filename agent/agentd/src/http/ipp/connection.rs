@@ -5,7 +5,8 @@
 
 use super::count;
 use super::request::{Desk, Origin, handle};
-use crate::http::web::{ACCEPT_PAUSE, Places};
+use crate::api::guard::Peer;
+use crate::listener::{Places, next_connection};
 use crate::shell::Shell;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
@@ -29,20 +30,9 @@ const HEAD_MAX_BYTES: usize = 16 * 1024;
 pub(super) async fn serve(shell: Shell, listener: TcpListener, tls: Arc<rustls::ServerConfig>, desk: Desk) {
     let acceptor = TlsAcceptor::from(tls);
     let places = Places::new(CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_MAX);
-    loop {
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "IPP did not accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
-            () = shell.stopped() => return,
-        };
+    while let Some((stream, peer)) = next_connection(&shell, "IPP", &listener).await {
         count(&desk.counters.connections);
-        let Some(place) = places.take(peer.ip()) else {
+        let Some(place) = places.take(Peer::at(peer.ip())) else {
             count(&desk.counters.connections_shed);
             continue;
         };
