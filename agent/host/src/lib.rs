@@ -4,6 +4,7 @@ pub mod clock;
 pub mod disk;
 pub mod entropy;
 pub mod notify;
+pub mod poll;
 pub mod sandbox;
 pub mod tcp;
 pub mod udp;
