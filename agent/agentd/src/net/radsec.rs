@@ -9,7 +9,7 @@
 //! Limits: TLS handshake 5 s; connections in all and for one address; fewer before the handshake is over; 10 s for one packet;
 //! 5 s until a client has taken what it is sent, and 512 packets that may wait for that.
 
-use super::radius::Told;
+use super::radius::{Post, Told};
 use crate::api::guard::Peer;
 use crate::listener::{Place, Places, next_connection};
 use crate::shell::Shell;
@@ -54,12 +54,7 @@ const GOODBYE_MAX: Duration = Duration::from_secs(1);
 pub(super) type Line = mpsc::Sender<Vec<u8>>;
 
 /// Takes connections until the daemon stops.
-pub(super) async fn listen(
-    shell: Shell,
-    listener: TcpListener,
-    tls: Arc<rustls::ServerConfig>,
-    told: mpsc::Sender<Told>,
-) {
+pub(super) async fn listen(shell: Shell, listener: TcpListener, tls: Arc<rustls::ServerConfig>, told: Post<Told>) {
     let gate = Gate { told, connections: Arc::default(), acceptor: TlsAcceptor::from(tls) };
     let handshakes = Places::new(HANDSHAKES_PER_ADDRESS_MAX, HANDSHAKES_MAX);
     let places = Places::new(CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_MAX);
@@ -76,7 +71,7 @@ pub(super) async fn listen(
 
 #[derive(Clone)]
 struct Gate {
-    told: mpsc::Sender<Told>,
+    told: Post<Told>,
     connections: Arc<AtomicU64>,
     acceptor: TlsAcceptor,
 }
@@ -156,7 +151,7 @@ struct Connection {
     connection: ConnectionId,
     from: SocketAddr,
     wire: TlsStream<TcpStream>,
-    told: mpsc::Sender<Told>,
+    told: Post<Told>,
     outbound: mpsc::Receiver<Vec<u8>>,
 }
 

@@ -1,7 +1,7 @@
 //! Threads that do the TLS of logins and the long searches for passphrases: a conversation goes to one of them with its input and
 //! comes back with its step. There is one a core, since the work is arithmetic and never waits.
 
-use super::Returned;
+use super::mailbox::{Return, Returned};
 use engine::wifi::{Input, KeySearch};
 use proto::eap::{EapConversation, EapInput};
 use std::collections::BTreeMap;
@@ -9,7 +9,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use tokio::sync::mpsc::UnboundedSender;
 
 /// What may wait at one worker: all logins that the engine has under way, and its few searches.
 const QUEUE_MAX: usize = 4_096 + 64;
@@ -70,7 +69,7 @@ pub(super) struct Workers {
 
 impl Workers {
     /// Starts one thread a core. They end when this value is dropped.
-    pub(super) fn start(returned: &UnboundedSender<Returned>) -> io::Result<Self> {
+    pub(super) fn start(returned: &Return) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut queues = Vec::with_capacity(cores);
         for n in 0..cores {
@@ -119,7 +118,7 @@ impl Workers {
     }
 }
 
-fn work(inbox: &Receiver<Work>, returned: &UnboundedSender<Returned>) {
+fn work(inbox: &Receiver<Work>, returned: &Return) {
     while let Ok(work) = inbox.recv() {
         if returned.send(Returned::Worker(work.compute())).is_err() {
             return; // the daemon stops
