@@ -15,6 +15,7 @@ mod history;
 mod intents;
 mod people;
 mod print;
+mod queue;
 mod room;
 mod seal;
 mod site;
@@ -57,7 +58,7 @@ const CORE_GROUP_MAX: usize = 64;
 const CORE_QUEUE_MAX: usize = 1_024;
 /// A batch of events, and how long its first one waits (DESIGN 6).
 const EVENTS_GROUP_MAX: usize = 256;
-const EVENTS_LINGER: Duration = Duration::from_millis(200);
+const EVENTS_LINGER: Duration = Duration::from_secs(1);
 /// Events that may wait: ten seconds at 400 a second, some 4 MiB. More are dropped and counted.
 const EVENTS_QUEUE_MAX: usize = 4_096;
 /// Both databases of a data folder, open for this process alone.

@@ -8,9 +8,9 @@
 
 use crate::anchor::Anchor;
 use crate::error::StoreError;
+use crate::queue::{Queue, Refusal, Taken};
 use rusqlite::Connection;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -58,9 +58,10 @@ pub(crate) enum Urgency {
     Scrub,
 }
 
-enum Message {
-    Step(Box<dyn Step>, Urgency),
-    Stop,
+/// A step in the queue.
+struct Queued {
+    step: Box<dyn Step>,
+    urgency: Urgency,
 }
 
 /// How a writer collects.
@@ -77,19 +78,20 @@ pub(crate) struct Pace {
 /// The handle to a writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    queue: SyncSender<Message>,
+    queue: Arc<Queue<Queued>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     commits: Arc<AtomicU64>,
 }
 
 impl Writer {
     pub fn spawn(name: &str, db: Connection, pace: Pace, anchor: Anchor) -> Result<Self, StoreError> {
-        let (queue, messages) = sync_channel(pace.queue_max);
+        let queue = Arc::new(Queue::new(pace.queue_max));
         let commits = Arc::<AtomicU64>::default();
         let mut desk = Desk { db, pace, anchor, anchored_at: Instant::now(), commits: Arc::clone(&commits) };
+        let steps = Steps(Arc::clone(&queue));
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || desk.serve(&messages))
+            .spawn(move || desk.serve(&steps))
             .map_err(|error| StoreError::Io { file: name.to_owned(), detail: error.to_string() })?;
         Ok(Self { queue, thread: Mutex::new(Some(thread)), commits })
     }
@@ -108,32 +110,34 @@ impl Writer {
         done: impl FnOnce(Result<T, StoreError>) + Send + 'static,
     ) -> bool {
         let step = Box::new(Pending { work: Some(work), value: None, done });
-        let (message, why) = match self.queue.try_send(Message::Step(step, urgency)) {
-            Ok(()) => return true,
-            Err(TrySendError::Full(message)) => (message, StoreError::Busy),
-            Err(TrySendError::Disconnected(message)) => (message, StoreError::Stopped),
+        let Err((refused, why)) = self.queue.put(Queued { step, urgency }, urgency != Urgency::Batched) else {
+            return true;
         };
-        message.refuse(&why);
+        refused.step.finish(Err(match why {
+            Refusal::Full => StoreError::Busy,
+            Refusal::Closed => StoreError::Stopped,
+        }));
         false
     }
 
     /// Writes what is queued, then ends the thread. A second call does nothing.
     pub fn close(&self) {
+        self.queue.close();
         let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
         if let Some(thread) = thread {
-            // A full queue is being emptied, so this waits; a thread that is gone needs no message.
-            let _ = self.queue.send(Message::Stop);
             let _ = thread.join();
         }
     }
 }
 
-impl Message {
-    fn refuse(self, why: &StoreError) {
-        match self {
-            Self::Step(step, _) => step.finish(Err(why.clone())),
-            Self::Stop => {}
-        }
+/// The thread's end of the queue. When the thread ends, be it by a panic, whoever still waits is told.
+struct Steps(Arc<Queue<Queued>>);
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.0.close();
+        let Taken { batch, .. } = self.0.take(usize::MAX, Duration::ZERO, Duration::ZERO);
+        batch.into_iter().for_each(|queued| queued.step.finish(Err(StoreError::Stopped)));
     }
 }
 
@@ -146,51 +150,20 @@ struct Desk {
     commits: Arc<AtomicU64>,
 }
 
-/// Steps that will share a transaction.
-#[derive(Default)]
-struct Group {
-    steps: Vec<Box<dyn Step>>,
-    scrub: bool,
-    stop: bool,
-}
-
 impl Desk {
-    fn serve(&mut self, messages: &Receiver<Message>) {
+    fn serve(&mut self, steps: &Steps) {
         loop {
-            let group = match messages.recv_timeout(self.pace.anchor_every) {
-                Ok(first) => self.collect(first, messages),
-                Err(RecvTimeoutError::Timeout) => Group::default(),
-                Err(RecvTimeoutError::Disconnected) => Group { stop: true, ..Group::default() },
-            };
-            let Group { steps, scrub, stop } = group;
-            self.write(steps, scrub);
-            if stop {
+            let Taken { batch, ended } = steps.0.take(self.pace.group_max, self.pace.linger, self.pace.anchor_every);
+            let scrub = batch.iter().any(|queued| queued.urgency == Urgency::Scrub);
+            self.write(batch.into_iter().map(|queued| queued.step).collect(), scrub);
+            if ended {
                 break;
             }
             if self.anchored_at.elapsed() >= self.pace.anchor_every {
                 self.drop_anchor("PASSIVE");
             }
         }
-        while let Ok(message) = messages.try_recv() {
-            message.refuse(&StoreError::Stopped);
-        }
         self.drop_anchor("TRUNCATE");
-    }
-
-    fn collect(&self, first: Message, messages: &Receiver<Message>) -> Group {
-        let mut group = Group::default();
-        let deadline = Instant::now() + self.pace.linger;
-        let mut urgent = group.add(first);
-        while group.steps.len() < self.pace.group_max && !group.stop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let next =
-                if urgent || left.is_zero() { messages.try_recv().ok() } else { messages.recv_timeout(left).ok() };
-            match next {
-                Some(message) => urgent |= group.add(message),
-                None => break,
-            }
-        }
-        group
     }
 
     /// Commits the steps in order. What SQLite itself rolled back (a full disk can do that in the middle) is reported to
@@ -199,8 +172,7 @@ impl Desk {
         let mut waiting = steps.into_iter();
         let mut written: Vec<Box<dyn Step>> = Vec::new();
         while waiting.len() > 0 {
-            if let Err(error) = self.db.execute_batch("BEGIN IMMEDIATE") {
-                let error = StoreError::from(error);
+            if let Err(error) = run(&self.db, "BEGIN IMMEDIATE") {
                 waiting.by_ref().for_each(|step| step.finish(Err(error.clone())));
                 return;
             }
@@ -222,7 +194,7 @@ impl Desk {
             if self.db.is_autocommit() {
                 continue;
             }
-            let outcome = self.db.execute_batch("COMMIT").map_err(StoreError::from);
+            let outcome = run(&self.db, "COMMIT");
             if outcome.is_ok() {
                 self.commits.fetch_add(1, Ordering::Relaxed);
             }
@@ -257,29 +229,24 @@ impl Desk {
     }
 }
 
-impl Group {
-    /// True when it should not wait any longer.
-    fn add(&mut self, message: Message) -> bool {
-        match message {
-            Message::Step(step, urgency) => {
-                self.steps.push(step);
-                self.scrub |= urgency == Urgency::Scrub;
-                urgency != Urgency::Batched
-            }
-            Message::Stop => {
-                self.stop = true;
-                true
-            }
-        }
+impl std::fmt::Debug for Queued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queued").field("urgency", &self.urgency).finish_non_exhaustive()
     }
 }
 
 fn in_savepoint(db: &Connection, step: &mut dyn Step) -> Result<(), StoreError> {
-    db.execute_batch("SAVEPOINT step")?;
-    let outcome = step.run(db).and_then(|()| Ok(db.execute_batch("RELEASE step")?));
+    run(db, "SAVEPOINT step")?;
+    let outcome = step.run(db).and_then(|()| run(db, "RELEASE step"));
     if outcome.is_err() && !db.is_autocommit() && db.execute_batch("ROLLBACK TO step; RELEASE step").is_err() {
         // Half a step must not be committed with the others: give the whole transaction up.
         let _ = db.execute_batch("ROLLBACK");
     }
     outcome
+}
+
+/// A statement without values, which is not parsed anew each time.
+fn run(db: &Connection, sql: &str) -> Result<(), StoreError> {
+    db.prepare_cached(sql)?.execute([])?;
+    Ok(())
 }

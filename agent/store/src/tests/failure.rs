@@ -97,6 +97,34 @@ fn when_sqlite_gives_up_a_whole_group_everyone_in_it_is_told() {
     assert_eq!(loaded.generation, 1 + kept.len() as u64);
 }
 
+#[test]
+fn when_a_writer_panics_whoever_waits_for_it_is_told() {
+    let dir = folder();
+    let (store, _) = open(dir.path());
+    let (answer, answers) = std::sync::mpsc::channel();
+    // One step holds the thread until the others lie in the queue behind it.
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    store.core.submit(
+        Urgency::Now,
+        move |_| -> Result<(), crate::StoreError> {
+            gone.recv().expect("the test says when");
+            panic!("a fault of this test")
+        },
+        |_| {},
+    );
+    for n in 1..=3 {
+        let answer = answer.clone();
+        store.apply(transaction(vec![Change::Member(member(n))], vec![record(n, n)]), move |outcome| {
+            answer.send(outcome).expect("the test waits");
+        });
+    }
+    go.send(()).expect("it waits");
+    drop(answer);
+    assert!(answers.iter().all(|outcome| outcome == Err(StoreError::Stopped)), "nobody waits for ever");
+    let late = store.apply_blocking(transaction(vec![Change::Member(member(4))], vec![record(4, 4)]));
+    assert_eq!(late, Err(StoreError::Stopped));
+}
+
 /// A mounted tmpfs of its own size, or None where mounting is not allowed.
 struct SmallDisk(tempfile::TempDir);
 
