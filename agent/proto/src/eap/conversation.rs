@@ -48,7 +48,7 @@ enum State {
     /// TLS is being agreed on.
     Handshake(Box<Channel>),
     /// TLS stands and it is the peer's turn.
-    Tunnel(Box<Tunnel>),
+    Tunnel(Tunnel),
     AwaitCredential {
         channel: Box<Channel>,
         asked: Asked,
@@ -67,7 +67,8 @@ enum State {
 }
 
 struct Tunnel {
-    channel: Channel,
+    /// In a box from the first message to the last: it is large, and every Response hands it on a few times.
+    channel: Box<Channel>,
     inner: Listening,
 }
 
@@ -129,7 +130,7 @@ impl EapConversation {
                 if let Some(keeper) = self.keeper.as_ref().filter(|_| !allow) {
                     keeper.forget();
                 }
-                self.follow(*channel, proven.verdict(allow))
+                self.follow(channel, proven.verdict(allow))
             }
             (EapInput::Credential { .. } | EapInput::Verdict { .. }, state) => {
                 self.discard(state, EapDiscard::OutOfTurn)
@@ -171,10 +172,10 @@ impl EapConversation {
                 _ => self.discard(State::Offered { offered }, EapDiscard::WrongType),
             },
             (State::Handshake(channel), kind) if channel.kind().eap_type() == kind => {
-                self.shake_hands(*channel, response.data)
+                self.shake_hands(channel, response.data)
             }
             (State::Tunnel(tunnel), kind) if tunnel.channel.kind().eap_type() == kind => {
-                self.pump(*tunnel, response.data)
+                self.pump(tunnel, response.data)
             }
             (State::AlertSent { kind, mut outgoing, why }, received) if kind.eap_type() == received => {
                 match outgoing.as_mut().and_then(Outgoing::next_fragment) {
@@ -211,20 +212,20 @@ impl EapConversation {
         let (config, keeper) = self.settings.tls.of(method);
         self.keeper = Some(keeper);
         match Channel::new(config, method, self.packet_max_bytes) {
-            Ok(channel) => self.shake_hands(channel, data),
+            Ok(channel) => self.shake_hands(Box::new(channel), data),
             Err(why) => self.fail(why),
         }
     }
 
     /// One Response into the handshake, and what follows from it.
-    fn shake_hands(&mut self, mut channel: Channel, data: &[u8]) -> EapStep {
+    fn shake_hands(&mut self, mut channel: Box<Channel>, data: &[u8]) -> EapStep {
         let kind = channel.kind().eap_type();
         match channel.handle(data) {
-            Ok(Heard::Continue(fragment)) => self.request(State::Handshake(Box::new(channel)), kind, &fragment),
+            Ok(Heard::Continue(fragment)) => self.request(State::Handshake(channel), kind, &fragment),
             Ok(Heard::Turn { plaintext }) if channel.is_established() => self.begin_phase2(channel, &plaintext),
             Ok(Heard::Turn { .. }) => {
                 let flight = channel.take_flight().unwrap_or_else(|| ACKNOWLEDGEMENT.to_vec());
-                self.request(State::Handshake(Box::new(channel)), kind, &flight)
+                self.request(State::Handshake(channel), kind, &flight)
             }
             Err(why) => self.break_off(channel, why),
         }
@@ -232,7 +233,7 @@ impl EapConversation {
 
     /// The handshake is done. Our last flight of it has not left yet: where the device has shown a certificate, or a session of
     /// hers, policy has the word first.
-    fn begin_phase2(&mut self, channel: Channel, plaintext: &[u8]) -> EapStep {
+    fn begin_phase2(&mut self, channel: Box<Channel>, plaintext: &[u8]) -> EapStep {
         if channel.is_resumed() {
             return self.resume(channel);
         }
@@ -244,19 +245,19 @@ impl EapConversation {
             None => match (channel.device_certificate(), channel.version()) {
                 (Some(fingerprint), Some((tls_version, _))) => {
                     let proven = Proven::Tls(certificate::Proven { fingerprint, tls_version });
-                    self.prove(Box::new(channel), proven)
+                    self.prove(channel, proven)
                 }
                 (_, _) => self.fail(EapFailure::LocalFault { what: "TLS stands without a certificate".into() }),
             },
         }
     }
 
-    fn resume(&mut self, channel: Channel) -> EapStep {
+    fn resume(&mut self, channel: Box<Channel>) -> EapStep {
         let resumed = self.keeper.as_ref().and_then(|keeper| keeper.resumed());
         match (resumed, channel.version()) {
             (Some((owner, inner)), Some((tls_version, _))) => {
                 let proven = resumption::Proven { owner, inner, kind: channel.kind(), tls_version };
-                self.prove(Box::new(channel), Proven::Resumed(proven))
+                self.prove(channel, Proven::Resumed(proven))
             }
             (_, _) => self.fail(EapFailure::LocalFault { what: "a session of nobody was resumed".into() }),
         }
@@ -274,7 +275,7 @@ impl EapConversation {
     fn pump(&mut self, mut tunnel: Tunnel, data: &[u8]) -> EapStep {
         let kind = tunnel.channel.kind().eap_type();
         match tunnel.channel.handle(data) {
-            Ok(Heard::Continue(fragment)) => self.request(State::Tunnel(Box::new(tunnel)), kind, &fragment),
+            Ok(Heard::Continue(fragment)) => self.request(State::Tunnel(tunnel), kind, &fragment),
             Ok(Heard::Turn { plaintext }) => self.hear(tunnel, &plaintext),
             Err(why) => self.break_off(tunnel.channel, why),
         }
@@ -285,7 +286,7 @@ impl EapConversation {
             // The last flight of the handshake goes out alone; phase 2 begins when the peer has taken it.
             if let Some(flight) = tunnel.channel.take_flight() {
                 let kind = tunnel.channel.kind().eap_type();
-                return self.request(State::Tunnel(Box::new(tunnel)), kind, &flight);
+                return self.request(State::Tunnel(tunnel), kind, &flight);
             }
         }
         let Tunnel { channel, inner } = tunnel;
@@ -294,7 +295,7 @@ impl EapConversation {
     }
 
     /// Does what phase 2 wants.
-    fn follow(&mut self, mut channel: Channel, step: phase2::Step) -> EapStep {
+    fn follow(&mut self, mut channel: Box<Channel>, step: phase2::Step) -> EapStep {
         match step {
             phase2::Step::Say(inner, plaintext) => match channel.say(&plaintext) {
                 Ok(()) => self.hand_over(channel, inner),
@@ -303,7 +304,7 @@ impl EapConversation {
             phase2::Step::Listen(inner) => self.hand_over(channel, inner),
             phase2::Step::Ask(asked) => {
                 let username = asked.username().to_owned();
-                self.state = State::AwaitCredential { channel: Box::new(channel), asked };
+                self.state = State::AwaitCredential { channel, asked };
                 EapStep::NeedCredential { username }
             }
             phase2::Step::Accept { shown, inner } => self.succeed(&channel, shown, inner),
@@ -312,10 +313,10 @@ impl EapConversation {
     }
 
     /// Sends what TLS has to send, if anything, and gives the turn to the peer.
-    fn hand_over(&mut self, mut channel: Channel, inner: Listening) -> EapStep {
+    fn hand_over(&mut self, mut channel: Box<Channel>, inner: Listening) -> EapStep {
         let kind = channel.kind().eap_type();
         let flight = channel.take_flight().unwrap_or_else(|| ACKNOWLEDGEMENT.to_vec());
-        self.request(State::Tunnel(Box::new(Tunnel { channel, inner })), kind, &flight)
+        self.request(State::Tunnel(Tunnel { channel, inner }), kind, &flight)
     }
 
     fn prove(&mut self, channel: Box<Channel>, proven: Proven) -> EapStep {
@@ -342,7 +343,7 @@ impl EapConversation {
     }
 
     /// TLS failed. If it leaves an alert, the peer gets it before the end, so that it can say why.
-    fn break_off(&mut self, mut channel: Channel, why: EapFailure) -> EapStep {
+    fn break_off(&mut self, mut channel: Box<Channel>, why: EapFailure) -> EapStep {
         let kind = channel.kind();
         match channel.take_flight() {
             Some(alert) => {
