@@ -2,45 +2,16 @@
 //! "SUCCESS" is its last word, and it compares the MPPE keys with the key that the device would use.
 
 use proto::eap::{EapFailure, InnerMethod, MethodKind, TlsVersion};
-use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Output};
 use std::sync::OnceLock;
+use support::daemon::SECRET;
 use support::eap_server::{DeviceCa, DeviceIdentity, Ended, RadiusServer, SERVER_NAME, Users, pki, settings_with};
+use support::eapol_test::{EapolTest, PEAP, TLS12, TLS13, TTLS, TTLS_EAP, TTLS_MSCHAPV2};
 use tempfile::TempDir;
 
-const SECRET: &str = "testing123";
-
-struct Judge {
-    output: Output,
-}
-
-impl Judge {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.output.stdout).into_owned()
-    }
-
-    fn last_word(&self) -> String {
-        self.text().lines().last().unwrap_or_default().to_owned()
-    }
-}
-
-/// Runs eapol_test with a network block of these lines.
-fn eapol_test(server: &RadiusServer, lines: &[&str]) -> Judge {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (conf, ca) = (folder.path().join("eapol.conf"), folder.path().join("ca.pem"));
-    std::fs::write(&ca, &pki().ca_pem).expect("a file in our folder");
-    let mut text = String::from("network={\n  key_mgmt=WPA-EAP\n  ssid=\"Harbour\"\n");
-    writeln!(text, "  ca_cert=\"{}\"\n  domain_match=\"{SERVER_NAME}\"", ca.display()).expect("a string takes text");
-    lines.iter().for_each(|line| writeln!(text, "  {line}").expect("a string takes text"));
-    text.push_str("}\n");
-    std::fs::write(&conf, text).expect("a file in our folder");
-    let output = Command::new("eapol_test")
-        .args(["-c", &conf.display().to_string(), "-a127.0.0.1", &format!("-p{}", server.address.port())])
-        .args(["-s", SECRET, "-M", "02:00:00:00:00:01", "-t", "10", "-N30:s:02-00-00-00-00-FF:Harbour"])
-        .output()
-        .expect("eapol_test is installed (Debian package eapoltest)");
-    Judge { output }
+/// A device that trusts this server.
+fn device(server: &RadiusServer) -> EapolTest {
+    EapolTest::at(server.address, SECRET, &files().folder.path().join("ca.pem")).expecting(SERVER_NAME)
 }
 
 fn server(fragment_max_bytes: usize) -> RadiusServer {
@@ -67,6 +38,7 @@ fn files() -> &'static Files {
         let stranger = DeviceCa::new("Harbour test device CA").expect("rcgen makes certificates of fixed contents");
         let issue = |ca: &DeviceCa, name: &str| ca.issue(name).expect("rcgen makes certificates of fixed contents");
         let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("ca.pem"), &pki().ca_pem).expect("a file in our folder");
         let files = Files { folder, mara: issue(ca, "mara"), olga: issue(ca, "olga") };
         for (name, identity) in [
             ("mara", &files.mara),
@@ -87,61 +59,40 @@ impl Files {
     }
 }
 
-/// The lines of a device that has this certificate, and calls itself something else outside the tunnel.
-fn by_certificate(name: &str) -> Vec<String> {
-    let (certificate, key) = (files().path(name, "der"), files().path(name, "key"));
-    vec![
-        "eap=TLS".into(),
-        "identity=\"@harbour.example\"".into(),
-        format!("client_cert=\"{}\"", certificate.display()),
-        format!("private_key=\"{}\"", key.display()),
-    ]
+/// A device that has this certificate, and calls itself something else outside the tunnel.
+fn by_certificate(server: &RadiusServer, name: &str) -> EapolTest {
+    device(server).with_certificate("@harbour.example", &files().path(name, "der"), &files().path(name, "key"))
 }
 
-fn by_key(method: [&str; 2], name: &str, password: &str) -> Vec<String> {
-    let mut lines: Vec<String> = method.map(str::to_owned).into();
-    lines.extend(["anonymous_identity=\"@harbour.example\"".to_owned(), format!("identity=\"{name}\"")]);
-    lines.push(format!("password=\"{password}\""));
-    lines
-}
-
-/// Runs eapol_test with these lines and one more.
-fn judge(server: &RadiusServer, lines: &[String], more: &[&str]) -> Judge {
-    let lines: Vec<&str> = lines.iter().map(String::as_str).chain(more.iter().copied()).collect();
-    eapol_test(server, &lines)
-}
-
-const TTLS: [&str; 2] = ["eap=TTLS", "phase2=\"auth=PAP\""];
-const TTLS_MSCHAPV2: [&str; 2] = ["eap=TTLS", "phase2=\"auth=MSCHAPV2\""];
-const TTLS_EAP: [&str; 2] = ["eap=TTLS", "phase2=\"autheap=MSCHAPV2\""];
-const PEAP: [&str; 2] = ["eap=PEAP", "phase2=\"auth=MSCHAPV2\""];
-
-/// The judge speaks TLS 1.3 when told to, and then prefers it; what was spoken is checked at the end.
+/// What was spoken is checked at the end.
 fn phase1(version: TlsVersion) -> &'static str {
     match version {
-        TlsVersion::Tls12 => "phase1=\"tls_disable_tlsv1_3=1\"",
-        TlsVersion::Tls13 => "phase1=\"tls_disable_tlsv1_3=0\"",
+        TlsVersion::Tls12 => TLS12,
+        TlsVersion::Tls13 => TLS13,
     }
 }
 
 #[test]
 fn each_method_over_each_tls_version_succeeds_with_the_same_keys_on_both_sides() {
-    let key = |method| by_key(method, "mara", "correct horse");
     let ways = [
-        (MethodKind::Tls, None, by_certificate("mara")),
-        (MethodKind::Peap, Some(InnerMethod::MsChapV2), key(PEAP)),
-        (MethodKind::Ttls, Some(InnerMethod::Pap), key(TTLS)),
-        (MethodKind::Ttls, Some(InnerMethod::MsChapV2), key(TTLS_MSCHAPV2)),
-        (MethodKind::Ttls, Some(InnerMethod::EapMsChapV2), key(TTLS_EAP)),
+        (MethodKind::Tls, None, &[][..]),
+        (MethodKind::Peap, Some(InnerMethod::MsChapV2), &PEAP),
+        (MethodKind::Ttls, Some(InnerMethod::Pap), &TTLS),
+        (MethodKind::Ttls, Some(InnerMethod::MsChapV2), &TTLS_MSCHAPV2),
+        (MethodKind::Ttls, Some(InnerMethod::EapMsChapV2), &TTLS_EAP),
     ];
     for (ours, theirs) in [(100, 100), (150, 1_398), (400, 300), (1_400, 1_398)] {
         let server = server(ours);
         for (kind, inner, lines) in &ways {
+            let device = match kind {
+                MethodKind::Tls => by_certificate(&server, "mara"),
+                MethodKind::Peap | MethodKind::Ttls => device(&server).with_key("mara", "correct horse"),
+            };
             for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
-                let judge = judge(&server, lines, &[phase1(version), &format!("fragment_size={theirs}")]);
+                let fragments = format!("fragment_size={theirs}");
+                let judged = device.judge(&[lines, &[phase1(version), fragments.as_str()][..]].concat());
                 let case = format!("{kind:?} {inner:?} {version:?}, {ours} bytes from us, {theirs} from the device");
-                assert_eq!(judge.last_word(), "SUCCESS", "{case}:\n{}", judge.text());
-                assert!(judge.text().contains("MPPE keys OK: 1  mismatch: 0"), "{case}:\n{}", judge.text());
+                assert!(judged.success && judged.keys_agree(1), "{case}:\n{}", judged.text);
                 match server.next_ended() {
                     Some(Ended::Accepted { username, method }) => {
                         assert_eq!((username.as_str(), method.outer, method.inner), ("mara", *kind, *inner), "{case}");
@@ -158,9 +109,8 @@ fn each_method_over_each_tls_version_succeeds_with_the_same_keys_on_both_sides()
 #[test]
 fn eap_tls_over_tls_13_ends_with_the_protected_success() {
     let server = server(1_020);
-    let judge = judge(&server, &by_certificate("mara"), &[phase1(TlsVersion::Tls13)]);
-    assert_eq!(judge.last_word(), "SUCCESS", "{}", judge.text());
-    assert!(judge.text().contains("ACKing Commitment Message"), "{}", judge.text());
+    let judged = by_certificate(&server, "mara").judge(&[TLS13]);
+    assert!(judged.success && judged.text.contains("ACKing Commitment Message"), "{}", judged.text);
 }
 
 #[test]
@@ -168,8 +118,8 @@ fn certificates_that_are_not_good_are_refused() {
     let server = server(1_020);
     for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
         for (name, code) in [("olga", "denied"), ("nobody", "denied"), ("stranger", "eap-certificate-untrusted")] {
-            let judge = judge(&server, &by_certificate(name), &[phase1(version)]);
-            assert_eq!(judge.last_word(), "FAILURE", "{version:?} {name}:\n{}", judge.text());
+            let judged = by_certificate(&server, name).judge(&[phase1(version)]);
+            assert!(!judged.success, "{version:?} {name}:\n{}", judged.text);
             match server.next_ended() {
                 Some(Ended::Rejected { why } | Ended::BrokenOff { why }) => {
                     assert_eq!(why.code(), code, "{version:?} {name}");
@@ -190,10 +140,9 @@ fn a_wrong_key_an_unknown_name_and_a_suspended_member_are_refused() {
                 ("nobody", "correct horse", EapFailure::WrongKey),
                 ("olga@harbour.example", "k\u{f6}nigin", EapFailure::Denied),
             ] {
-                let who = [format!("identity=\"{name}\""), format!("password=\"{password}\"")];
-                let lines = [&method[..], &[phase1(version)], &[who[0].as_str(), who[1].as_str()]].concat();
-                let judge = eapol_test(&server, &lines);
-                assert_eq!(judge.last_word(), "FAILURE", "{method:?} {version:?} {name}:\n{}", judge.text());
+                let device = device(&server).with_key(name, password).showing(name);
+                let judged = device.judge(&[&method[..], &[phase1(version)]].concat());
+                assert!(!judged.success, "{method:?} {version:?} {name}:\n{}", judged.text);
                 match server.next_ended() {
                     Some(Ended::Rejected { why }) => assert_eq!(why, expected, "{method:?} {version:?}"),
                     other => panic!("{method:?} {version:?} {name}: {other:?}"),
@@ -206,7 +155,7 @@ fn a_wrong_key_an_unknown_name_and_a_suspended_member_are_refused() {
 #[test]
 fn methods_and_inner_methods_that_we_lack_are_refused_by_name() {
     let server = server(1_020);
-    let who = ["identity=\"mara\"", "password=\"correct horse\""];
+    let device = device(&server).with_key("mara", "correct horse").showing("mara");
     for (lines, expected) in [
         (vec!["eap=MD5"], "eap-no-common-method"),
         (vec!["eap=PWD"], "eap-no-common-method"),
@@ -216,8 +165,8 @@ fn methods_and_inner_methods_that_we_lack_are_refused_by_name() {
         (vec!["eap=TTLS", "phase2=\"autheap=GTC\""], "eap-inner-method-unsupported"),
         (vec!["eap=PEAP", "phase2=\"auth=GTC\""], "eap-inner-method-unsupported"),
     ] {
-        let judge = eapol_test(&server, &[&lines[..], &who].concat());
-        assert_eq!(judge.last_word(), "FAILURE", "{lines:?}:\n{}", judge.text());
+        let judged = device.judge(&lines);
+        assert!(!judged.success, "{lines:?}:\n{}", judged.text);
         match server.next_ended() {
             Some(Ended::Rejected { why }) => assert_eq!(why.code(), expected, "{lines:?}: {}", why.sentence()),
             other => panic!("{lines:?}: {other:?}"),
@@ -229,12 +178,9 @@ fn methods_and_inner_methods_that_we_lack_are_refused_by_name() {
 fn a_device_that_does_not_trust_the_certificate_says_so() {
     let server = server(1_020);
     for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
-        let lines = [
-            &PEAP[..],
-            &[phase1(version), "altsubject_match=\"DNS:other.example\"", "identity=\"mara\"", "password=\"x\""],
-        ];
-        let judge = eapol_test(&server, &lines.concat());
-        assert_eq!(judge.last_word(), "FAILURE", "{}", judge.text());
+        let lines = [phase1(version), "altsubject_match=\"DNS:other.example\""];
+        let judged = device(&server).with_key("mara", "x").judge(&[&PEAP[..], &lines].concat());
+        assert!(!judged.success, "{}", judged.text);
         match server.next_ended() {
             Some(Ended::Rejected { why: EapFailure::TlsAlertFromPeer { .. } }) => {}
             other => panic!("{version:?}: {other:?}"),
@@ -261,9 +207,8 @@ fn a_device_of_the_past_is_told_what_is_too_old() {
             EapFailure::TlsSuitesTooOld { what: "cipher suites with CBC only" },
         ),
     ] {
-        let judge = judge(&server, &by_key(PEAP, "mara", "correct horse"), &lines);
-        assert_eq!(judge.last_word(), "FAILURE", "{}", judge.text());
-        assert!(judge.text().contains("remote TLS alert"), "the alert is told:\n{}", judge.text());
+        let judged = device(&server).with_key("mara", "correct horse").judge(&[&PEAP[..], &lines].concat());
+        assert!(!judged.success && judged.text.contains("remote TLS alert"), "the alert is told:\n{}", judged.text);
         match server.next_ended() {
             Some(Ended::BrokenOff { why }) => assert_eq!(why, expected),
             other => panic!("{lines:?}: {other:?}"),

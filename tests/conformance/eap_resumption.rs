@@ -7,7 +7,6 @@ use proto::eap::{
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -308,7 +307,7 @@ async fn the_box_authorises_every_resumption_anew_and_what_changes_ends_it() {
         let second = point.login_of(&mut peer, &login).await.expect("a resumed login");
         assert!(second.resumed && second.rounds < first.rounds, "{method:?}");
         assert_eq!((second.vlan, &second.user_name), (first.vlan, &first.user_name), "{method:?}: the same terms");
-        let told = newest(&daemon, &member, "wifi-admitted");
+        let told = daemon.wait_for_why(&member, "wifi-admitted");
         assert!(told["facts"]["method"].as_str().is_some_and(|method| method.ends_with(", resumed")), "{told}");
 
         daemon.cli(&["member", "suspend", &member]);
@@ -316,7 +315,7 @@ async fn the_box_authorises_every_resumption_anew_and_what_changes_ends_it() {
         let refused = point.login_of(&mut peer, &login).await;
         assert!(matches!(refused, Err(LoginError::Rejected { .. })), "{method:?}: {refused:?}");
         assert!(!peer.is_resumed(), "{method:?}: not even TLS goes on with it");
-        newest(&daemon, &member, "member-suspended");
+        daemon.wait_for_why(&member, "member-suspended");
 
         daemon.cli(&["member", "resume", &member]);
         peer = peer.again();
@@ -328,7 +327,7 @@ async fn the_box_authorises_every_resumption_anew_and_what_changes_ends_it() {
         peer = peer.again();
         assert!(!point.login_of(&mut peer, &login).await.expect("her new plan").resumed, "{method:?}: in full");
         daemon.wait_until("her new network", Duration::from_secs(10), || {
-            let told = newest(&daemon, &member, "wifi-admitted");
+            let told = daemon.wait_for_why(&member, "wifi-admitted");
             (told["facts"]["network"] == "guests").then_some(())
         });
 
@@ -336,7 +335,7 @@ async fn the_box_authorises_every_resumption_anew_and_what_changes_ends_it() {
         peer = peer.again();
         let refused = point.login_of(&mut peer, &login).await;
         assert!(matches!(refused, Err(LoginError::Rejected { .. })), "{method:?}: {refused:?}");
-        newest(&daemon, &member, "credential-revoked");
+        daemon.wait_for_why(&member, "credential-revoked");
     }
 }
 
@@ -362,7 +361,7 @@ async fn a_revoked_certificate_cannot_be_resumed_past_its_end() {
         daemon.cli(&["wifi", "revoke", issued["credential_id"].as_str().expect("text")]);
         let refused = point.login_of(&mut peer, &login).await;
         assert!(matches!(refused, Err(LoginError::Rejected { .. })) && !peer.is_resumed(), "{tls:?}: {refused:?}");
-        newest(&daemon, &member, "credential-revoked");
+        daemon.wait_for_why(&member, "credential-revoked");
     }
 }
 
@@ -373,12 +372,4 @@ fn identity_in(file: &Path) -> DeviceIdentity {
     let key = pem.find("-----BEGIN PRIVATE KEY").and_then(|at| pem.get(at..)).expect("a key");
     let end = key.find("-----END PRIVATE KEY-----").expect("its end") + "-----END PRIVATE KEY-----".len();
     DeviceIdentity { certificate, key: Arc::new(rcgen::KeyPair::from_pem(&key[..end]).expect("a key")) }
-}
-
-/// What the box tells of a member's last login, once it is this.
-fn newest(daemon: &Daemon, member: &str, code: &str) -> Value {
-    daemon.wait_until(code, Duration::from_secs(10), || {
-        let told = daemon.cli(&["why", member, "wifi"]);
-        told["past"].as_array().and_then(|past| past.first()).filter(|event| event["code"] == code).cloned()
-    })
 }

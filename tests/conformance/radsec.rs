@@ -77,17 +77,9 @@ fn accounting(identifier: u8, status: u32, session: &str, username: &str) -> Vec
 const START: u32 = 1;
 const STOP: u32 = 2;
 
-fn sessions(daemon: &Daemon) -> Vec<Value> {
-    daemon.cli(&["wifi", "sessions"])["sessions"].as_array().cloned().expect("a list")
-}
-
-fn wait_for_event(daemon: &Daemon, code: &str) -> Value {
-    daemon.wait_until(code, SOON, || daemon.events().into_iter().find(|event| event["code"] == code))
-}
-
 /// The event says what happened in words that name what to do.
 fn assert_told(daemon: &Daemon, code: &str, words: &[&str]) {
-    let event = wait_for_event(daemon, code);
+    let event = daemon.wait_for_event(code);
     let sentence = event["sentence"].as_str().expect("a sentence");
     assert_eq!(event["outcome"], "warning", "{event}");
     words.iter().for_each(|words| assert!(sentence.contains(words), "{code}: {sentence}"));
@@ -104,7 +96,7 @@ async fn an_access_point_with_its_certificate_is_served_over_each_tls_and_alpn()
             assert!(is_answered(&mut client, identifier).await, "TLS 1.3 {tls13}, ALPN {alpn}");
         }
     }
-    let issued_event = wait_for_event(&daemon, "access-point-certificate-issued");
+    let issued_event = daemon.wait_for_event("access-point-certificate-issued");
     assert_eq!((&issued_event["place"], &issued_event["facts"]["actor"]), (&"attic".into(), &"console".into()));
     let list = daemon.cli(&["accesspoint", "list"]);
     let attic = &list["access_points"][0];
@@ -198,7 +190,7 @@ async fn whoever_is_not_let_in_is_told_of_with_what_to_mend() {
             assert_told(&daemon, code, words);
         }
     }
-    assert!(sessions(&daemon).is_empty());
+    assert!(daemon.wifi_sessions().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -276,13 +268,13 @@ async fn a_request_that_is_repeated_over_the_next_connection_gets_the_first_answ
     drop(first);
     let mut second = connect(&daemon, &issued).await;
     assert_eq!(second.ask(&request).await, Some(answer), "the same octets");
-    assert_eq!(sessions(&daemon).len(), 1);
+    assert_eq!(daemon.wifi_sessions().len(), 1);
 
     // The same identifier over another access point's connection is another request.
     let hall = issue(&daemon, "hall");
     let mut other = connect(&daemon, &hall).await;
     other.ask(&accounting(9, START, "H-1", &username)).await.expect("an answer");
-    let points: Vec<Value> = sessions(&daemon).iter().map(|session| session["access_point"].clone()).collect();
+    let points: Vec<Value> = daemon.wifi_sessions().iter().map(|session| session["access_point"].clone()).collect();
     assert_eq!(points, ["hall"], "the device has roamed");
 }
 
@@ -294,7 +286,7 @@ async fn a_disconnect_goes_back_over_the_access_points_own_connection() {
     let issued = issue(&daemon, "attic");
     let mut client = connect(&daemon, &issued).await;
     client.ask(&accounting(1, START, "A-7", &username)).await.expect("an answer");
-    daemon.wait_until("an open session", SOON, || (sessions(&daemon).len() == 1).then_some(()));
+    daemon.wait_until("an open session", SOON, || (daemon.wifi_sessions().len() == 1).then_some(()));
 
     daemon.cli(&["member", "suspend", &mara]);
     let request = tokio::time::timeout(DISCONNECT_MAX, client.receive()).await.expect("in time").expect("a request");
@@ -306,8 +298,8 @@ async fn a_disconnect_goes_back_over_the_access_points_own_connection() {
     assert!(packet.first(AttributeType::MESSAGE_AUTHENTICATOR).is_some());
     let ack = Writer::reply(Code::DisconnectAck, &packet).finish(SECRET).expect("it fits");
     client.send(&ack).await.expect("it is open");
-    wait_for_event(&daemon, "wifi-disconnected");
-    daemon.wait_until("the end", SOON, || sessions(&daemon).is_empty().then_some(()));
+    daemon.wait_for_event("wifi-disconnected");
+    daemon.wait_until("the end", SOON, || daemon.wifi_sessions().is_empty().then_some(()));
     client.ask(&accounting(2, STOP, "A-7", &username)).await.expect("the Stop is answered all the same");
 }
 

@@ -4,16 +4,14 @@
 use serde_json::Value;
 use std::fs;
 use std::time::{Duration, Instant};
-use support::daemon::{Daemon, Folder, demo_site};
+use support::daemon::{Daemon, Folder, SERVER_NAME, demo_site};
+use support::eapol_test::{PEAP, TLS12, TTLS};
 use support::radsec_proxy::RadSecProxy;
 use support::wired::{BOX, Cabling, Computer, Identity, SECRET, SWITCH, Switch};
 
 const SOON: Duration = Duration::from_secs(15);
 /// What DESIGN 6 promises between a suspension and its Disconnect-Request; here until the port is closed.
 const DISCONNECT_MAX: Duration = Duration::from_secs(2);
-
-const PEAP: &[&str] = &["eap=PEAP", "phase1=\"tls_disable_tlsv1_3=1\"", "phase2=\"auth=MSCHAPV2\""];
-const TTLS: &[&str] = &["eap=TTLS", "phase1=\"tls_disable_tlsv1_3=1\"", "phase2=\"auth=PAP\""];
 
 /// How the switch reaches the box.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,10 +58,10 @@ fn world(word: &str, by: By) -> World {
 }
 
 impl World {
-    fn computer(&self, key: &(String, String), method: &[&str]) -> Computer {
+    fn computer(&self, key: &(String, String), method: [&str; 2]) -> Computer {
+        let method = &[&method[..], &[TLS12]].concat();
         let ca = self.daemon.data.join("pki/ca.pem");
-        let identity =
-            Identity { username: &key.0, password: &key.1, method, ca: &ca, server_name: "doorpost.harbour.example" };
+        let identity = Identity { username: &key.0, password: &key.1, method, ca: &ca, server_name: SERVER_NAME };
         Computer::start(&self.cabling, &self.folder.0, &identity)
     }
 
@@ -71,20 +69,16 @@ impl World {
         self.daemon.wait_until(what, SOON, look)
     }
 
-    fn sessions(&self) -> Vec<Value> {
-        self.daemon.cli(&["wifi", "sessions"])["sessions"].as_array().cloned().expect("a list")
-    }
-
     /// The only session, once it is as wanted.
     fn session(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        self.wait(what, || match self.sessions().as_slice() {
+        self.wait(what, || match self.daemon.wifi_sessions().as_slice() {
             [session] if is_so(session) => Some(session.clone()),
             _ => None,
         })
     }
 
     fn wait_for_nobody(&self) {
-        self.wait("an end of the session", || self.sessions().is_empty().then_some(()));
+        self.daemon.wait_for_wifi_sessions("an end of the session", <[Value]>::is_empty);
     }
 
     fn event(&self, code: &str, is_it: impl Fn(&Value) -> bool) -> Value {

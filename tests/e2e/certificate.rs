@@ -3,14 +3,11 @@
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 use support::daemon::{Daemon, demo_site};
+use support::eapol_test::{EapolTest, Judged, PEAP, TLS12, TLS13};
 
-const SECRET: &str = "testing123";
 const SOON: Duration = Duration::from_secs(10);
-const TLS12: &str = "phase1=\"tls_disable_tlsv1_3=1\"";
-const TLS13: &str = "phase1=\"tls_disable_tlsv1_3=0\"";
 
 /// A device's certificate and key in one PEM file, and the credential behind it.
 struct Issued {
@@ -25,57 +22,13 @@ fn issue(daemon: &Daemon, member: &str, label: &str) -> Issued {
     Issued { credential_id: issued["credential_id"].as_str().expect("an id").to_owned(), file }
 }
 
-struct Judged {
-    success: bool,
-    text: String,
-}
-
-fn eapol_test(daemon: &Daemon, lines: &[&str], framed_mtu: u32) -> Judged {
-    let conf = daemon.data.join("eapol.conf");
-    let ca = daemon.data.join("pki/ca.pem");
-    let text = format!(
-        "network={{\n  key_mgmt=WPA-EAP\n  ssid=\"Harbour\"\n  ca_cert=\"{}\"\n  domain_match=\"doorpost.harbour.example\"\n  {}\n}}\n",
-        ca.display(),
-        lines.join("\n  ")
-    );
-    std::fs::write(&conf, text).expect("a file in our folder");
-    let output = Command::new("eapol_test")
-        .args(["-c", &conf.display().to_string(), "-a127.0.0.1"])
-        .arg(format!("-p{}", daemon.listening.radius_auth.port()))
-        .args(["-s", SECRET, "-M", "02:00:00:00:00:09", "-t", "10", "-N30:s:02-00-00-00-00-FF:Harbour"])
-        .arg(format!("-N12:d:{framed_mtu}"))
-        .output()
-        .expect("eapol_test is installed (Debian package eapoltest)");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Judged { success: text.lines().last() == Some("SUCCESS"), text }
-}
-
 /// A device with this certificate that calls itself `identity` where everybody can hear it.
-fn by_certificate(daemon: &Daemon, file: &Path, identity: &str, more: &[&str], framed_mtu: u32) -> Judged {
-    let (certificate, key) =
-        (format!("client_cert=\"{}\"", file.display()), format!("private_key=\"{}\"", file.display()));
-    let identity = format!("identity=\"{identity}\"");
-    let lines = [&["eap=TLS", identity.as_str(), certificate.as_str(), key.as_str()], more].concat();
-    eapol_test(daemon, &lines, framed_mtu)
-}
-
-/// Tunnel-Private-Group-Id as eapol_test prints attributes: the name, then the octets in hexadecimal on the next line.
-fn is_on_vlan(text: &str, vlan: &str) -> bool {
-    let mut lines = text.lines().skip_while(|line| !line.contains("(Tunnel-Private-Group-Id)"));
-    let octets: String = vlan.bytes().map(|byte| format!("{byte:02x}")).collect();
-    lines.nth(1).and_then(|line| line.trim().strip_prefix("Value: ")) == Some(octets.as_str())
+fn by_certificate(daemon: &Daemon, file: &Path, identity: &str, more: &[&str], framed_mtu: u16) -> Judged {
+    EapolTest::at_box(daemon).with_certificate(identity, file, file).with_framed_mtu(framed_mtu).judge(more)
 }
 
 fn newest(daemon: &Daemon, member: &str) -> Option<Value> {
     daemon.cli(&["why", member, "wifi"])["past"].as_array()?.first().cloned()
-}
-
-fn wait_for_why(daemon: &Daemon, member: &str, code: &str) -> Value {
-    daemon.wait_until(code, SOON, || newest(daemon, member).filter(|row| row["code"] == code))
-}
-
-fn wait_for_event(daemon: &Daemon, code: &str) -> Value {
-    daemon.wait_until(code, SOON, || daemon.events().into_iter().find(|event| event["code"] == code))
 }
 
 #[test]
@@ -89,8 +42,8 @@ fn a_certificate_lets_a_member_in_on_her_teams_network_in_pieces_of_every_size()
         {
             let judged = by_certificate(&daemon, &laptop.file, "@harbour.example", &[tls, fragment], framed_mtu);
             let case = format!("{name}, Framed-MTU {framed_mtu}, {fragment}:\n{}", judged.text);
-            assert!(judged.success && judged.text.contains("MPPE keys OK: 1  mismatch: 0"), "{case}");
-            assert!(is_on_vlan(&judged.text, "11"), "{case}");
+            assert!(judged.success && judged.keys_agree(1), "{case}");
+            assert_eq!(judged.vlan(), Some(11), "{case}");
             let protected = judged.text.contains("ACKing Commitment Message");
             assert_eq!(protected, tls == TLS13, "{case}");
         }
@@ -111,21 +64,21 @@ fn a_name_outside_the_tunnel_opens_nothing_and_a_suspension_bites_at_the_next_pa
     let (username, _) = daemon.issue_wifi_key(&mara);
     let phone = issue(&daemon, &olga, "phone");
     let judged = by_certificate(&daemon, &phone.file, &username, &[TLS13], 1_400);
-    assert!(judged.success && is_on_vlan(&judged.text, "10"), "Olga's network:\n{}", judged.text);
-    wait_for_why(&daemon, &olga, "wifi-admitted");
+    assert!(judged.success && judged.vlan() == Some(10), "Olga's network:\n{}", judged.text);
+    daemon.wait_for_why(&olga, "wifi-admitted");
     assert!(newest(&daemon, &mara).is_none_or(|row| row["code"] != "wifi-admitted"), "it was not Mara");
 
     daemon.cli(&["member", "suspend", &olga]);
     for tls in [TLS12, TLS13] {
         assert!(!by_certificate(&daemon, &phone.file, &username, &[tls], 1_400).success, "{tls}");
     }
-    let row = wait_for_why(&daemon, &olga, "member-suspended");
+    let row = daemon.wait_for_why(&olga, "member-suspended");
     assert_eq!(row["device"], "phone");
     daemon.cli(&["member", "resume", &olga]);
     assert!(by_certificate(&daemon, &phone.file, &username, &[TLS12], 1_400).success);
     daemon.cli(&["wifi", "revoke", &phone.credential_id]);
     assert!(!by_certificate(&daemon, &phone.file, &username, &[TLS12], 1_400).success);
-    wait_for_why(&daemon, &olga, "credential-revoked");
+    daemon.wait_for_why(&olga, "credential-revoked");
 }
 
 /// Certificates as somebody could make who got hold of a CA's key, or of another CA with the same name.
@@ -147,7 +100,7 @@ fn certificates_that_the_box_does_not_know_are_refused_by_name() {
             let judged = by_certificate(&daemon, &file, "@harbour.example", &[tls], 1_400);
             assert!(!judged.success, "{code} {tls}:\n{}", judged.text);
         }
-        let event = wait_for_event(&daemon, code);
+        let event = daemon.wait_for_event(code);
         assert!(event["member"].is_null() && event["place"] == "lobby", "{event}");
         assert!(event["sentence"].as_str().is_some_and(|text| text.contains("issue")), "it says what to do: {event}");
     }
@@ -180,9 +133,8 @@ fn the_site_file_says_which_methods_are_offered_and_in_which_order() {
     let judged = by_certificate(&daemon, &laptop.file, "@harbour.example", &[TLS13], 1_400);
     assert!(judged.success, "{}", judged.text);
     assert_eq!(proposed(&judged.text), [21, 13], "TTLS first, EAP-TLS after the Nak");
-    let (username, password) = (format!("identity=\"{username}\""), format!("password=\"{password}\""));
-    let peap = eapol_test(&daemon, &["eap=PEAP", "phase2=\"auth=MSCHAPV2\"", &username, &password], 1_400);
+    let peap = EapolTest::at_box(&daemon).with_key(&username, &password).showing(&username).judge(&PEAP);
     assert!(!peap.success, "PEAP was left out:\n{}", peap.text);
-    let event = wait_for_event(&daemon, "eap-no-common-method");
+    let event = daemon.wait_for_event("eap-no-common-method");
     assert!(event["sentence"].as_str().is_some_and(|text| text.contains("PEAP")), "{event}");
 }

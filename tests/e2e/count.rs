@@ -2,21 +2,13 @@
 //! the box's memory takes only its own.
 
 use serde_json::Value;
-use std::io::Write;
-use std::process::{Command, ExitStatus, Stdio};
-use support::{daemon, documents};
+use std::process::{Command, ExitStatus};
+use support::{daemon, documents, program};
 
 fn count(document: &[u8]) -> (ExitStatus, Value) {
-    let mut child = Command::new(daemon::binary())
-        .arg("count")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("doorpost starts");
-    // The child may end before it has read all.
-    let _ = child.stdin.take().expect("a pipe").write_all(document);
-    let output = child.wait_with_output().expect("doorpost ends");
+    let mut command = Command::new(daemon::binary());
+    command.arg("count");
+    let output = program::run(command, "doorpost", document);
     (output.status, serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
 }
 

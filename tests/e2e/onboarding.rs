@@ -2,52 +2,18 @@
 //! eapol_test logs in with it, openssl checks the signature, curl opens the link. And `why` tells what went wrong.
 
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-use support::daemon::{Daemon, binary, demo_site};
+use support::daemon::{Daemon, SERVER_NAME, binary, demo_site};
+use support::eapol_test::{EapolTest, PEAP, TLS12, TLS13};
 
-const SECRET: &str = "testing123";
 const SOON: Duration = Duration::from_secs(10);
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Mobile Safari/604.1";
 
-/// What eapol_test said; the last word is SUCCESS or FAILURE.
-fn eapol_test(daemon: &Daemon, mac: &str, lines: &[String]) -> (bool, String) {
-    let conf = daemon.data.join(format!("eapol-{}.conf", mac.replace(':', "")));
-    let ca = daemon.data.join("pki/ca.pem");
-    let text = format!(
-        "network={{\n  key_mgmt=WPA-EAP\n  ssid=\"Harbour\"\n  ca_cert=\"{}\"\n  domain_match=\"doorpost.harbour.example\"\n  {}\n}}\n",
-        ca.display(),
-        lines.join("\n  ")
-    );
-    std::fs::write(&conf, text).expect("a file in our folder");
-    let output = Command::new("eapol_test")
-        .args(["-c", &conf.display().to_string(), "-a127.0.0.1"])
-        .arg(format!("-p{}", daemon.listening.radius_auth.port()))
-        .args(["-s", SECRET, "-M", mac, "-t", "10", "-N30:s:02-00-00-00-00-FF:Harbour"])
-        .output()
-        .expect("eapol_test is installed (Debian package eapoltest)");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    (text.lines().last() == Some("SUCCESS"), text)
-}
-
-fn by_certificate(identity: &str, file: &Path, password: Option<&str>, tls13: bool) -> Vec<String> {
-    let mut lines = vec![
-        "eap=TLS".to_owned(),
-        format!("identity=\"{identity}\""),
-        format!("private_key=\"{}\"", file.display()),
-        format!("phase1=\"tls_disable_tlsv1_3={}\"", u8::from(!tls13)),
-    ];
-    match password {
-        Some(password) => lines.push(format!("private_key_passwd=\"{password}\"")),
-        None => lines.push(format!("client_cert=\"{}\"", file.display())),
-    }
-    lines
-}
-
-fn by_key(username: &str, password: &str) -> Vec<String> {
-    let phase2 = "phase2=\"auth=MSCHAPV2\"".to_owned();
-    vec!["eap=PEAP".into(), phase2, format!("identity=\"{username}\""), format!("password=\"{password}\"")]
+/// By a key, with a name that everybody can hear.
+fn by_key(daemon: &Daemon, username: &str, password: &str) -> EapolTest {
+    EapolTest::at_box(daemon).with_key(username, password).showing(username)
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -64,14 +30,6 @@ fn file(daemon: &Daemon, name: &str, args: &[&str]) -> (Value, PathBuf) {
     (answer, out)
 }
 
-/// The newest row of `why MEMBER wifi`, once it is this one.
-fn wait_for_why(daemon: &Daemon, member: &str, code: &str) -> Value {
-    daemon.wait_until(code, SOON, || {
-        let told = daemon.cli(&["why", member, "wifi"]);
-        told["past"].as_array().and_then(|past| past.first()).filter(|row| row["code"] == code).cloned()
-    })
-}
-
 #[test]
 fn a_certificate_lets_its_device_in_until_it_is_revoked() {
     let daemon = Daemon::start("onboarding-certificate");
@@ -80,24 +38,25 @@ fn a_certificate_lets_its_device_in_until_it_is_revoked() {
         file(&daemon, "device.pem", &["certificate", "Mara Holm", "--label", "laptop", "--format", "pem"]);
     let identity = text(&issued, "identity");
     assert!(identity.starts_with("device-") && identity.ends_with("@harbour.example"), "{identity}");
-    for tls13 in [true, false] {
-        let (success, said) = eapol_test(&daemon, "02:00:00:00:00:09", &by_certificate(&identity, &pem, None, tls13));
-        assert!(success && said.contains("MPPE keys OK: 1  mismatch: 0"), "{said}\n{}", daemon.log());
-        assert_eq!(said.contains("TLSv1.3"), tls13, "{said}");
+    let laptop = EapolTest::at_box(&daemon).with_certificate(&identity, &pem, &pem);
+    for tls in [TLS13, TLS12] {
+        let judged = laptop.judge(&[tls]);
+        assert!(judged.success && judged.keys_agree(1), "{}\n{}", judged.text, daemon.log());
+        assert_eq!(judged.text.contains("TLSv1.3"), tls == TLS13, "{}", judged.text);
     }
     let (other, pkcs12) = file(&daemon, "device.p12", &["certificate", "Mara Holm", "--label", "phone"]);
     let password = text(&other, "password");
-    let with_pkcs12 = by_certificate(&text(&other, "identity"), &pkcs12, Some(&password), true);
-    let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0a", &with_pkcs12);
-    assert!(success, "{said}");
+    let phone = EapolTest::at_box(&daemon).with_pkcs12(&text(&other, "identity"), &pkcs12, &password);
+    let phone = phone.with_mac("02:00:00:00:00:0a");
+    let judged = phone.judge(&[TLS13]);
+    assert!(judged.success, "{}", judged.text);
 
     daemon.cli(&["wifi", "revoke", &text(&issued, "credential_id")]);
-    let (success, _) = eapol_test(&daemon, "02:00:00:00:00:09", &by_certificate(&identity, &pem, None, true));
-    assert!(!success, "it was revoked");
-    let row = wait_for_why(&daemon, &mara, "credential-revoked");
+    assert!(!laptop.judge(&[TLS13]).success, "it was revoked");
+    let row = daemon.wait_for_why(&mara, "credential-revoked");
     assert_eq!((text(&row, "device").as_str(), text(&row, "place").as_str()), ("laptop", "lobby"));
-    let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0a", &with_pkcs12);
-    assert!(success, "the other certificate is as good as before\n{said}");
+    let judged = phone.judge(&[TLS13]);
+    assert!(judged.success, "the other certificate is as good as before\n{}", judged.text);
 }
 
 fn openssl(args: &[&str]) {
@@ -128,9 +87,8 @@ fn what_stands_in_a_profile_lets_the_device_in() {
         rest.split_once("</").expect("an end").0.to_owned()
     };
     let by_peap = read("eap-config-peap");
-    let lines = by_key(&between(&by_peap, "UserName"), &between(&by_peap, "Password"));
-    let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0b", &lines);
-    assert!(success, "{said}");
+    let judged = by_key(&daemon, &between(&by_peap, "UserName"), &between(&by_peap, "Password")).judge(&PEAP);
+    assert!(judged.success, "{}", judged.text);
 
     let by_tls = read("eap-config-tls");
     let (pkcs12, pem) = (daemon.data.join("from-profile.p12"), daemon.data.join("from-profile.pem"));
@@ -142,9 +100,9 @@ fn what_stands_in_a_profile_lets_the_device_in() {
     openssl(&["base64", "-d", "-A", "-in", &decode[0], "-out", &decode[1]]);
     let out = pem.display().to_string();
     openssl(&["pkcs12", "-legacy", "-in", &decode[1], "-passin", &pass, "-noenc", "-out", &out]);
-    let lines = by_certificate(&between(&by_tls, "OuterIdentity"), &pem, None, true);
-    let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0d", &lines);
-    assert!(success, "{said}");
+    let device = EapolTest::at_box(&daemon).with_certificate(&between(&by_tls, "OuterIdentity"), &pem, &pem);
+    let judged = device.with_mac("02:00:00:00:00:0d").judge(&[TLS13]);
+    assert!(judged.success, "{}", judged.text);
 
     let signed = daemon.data.join("apple-tls");
     let verified = Command::new("openssl")
@@ -245,9 +203,7 @@ fn a_link_brings_one_device_in_once() {
         (shown["credentials"][0]["kind"].as_str(), shown["credentials"][0]["label"].as_str()),
         (Some("device-certificate"), Some("phone"))
     );
-    let row = daemon.wait_until("the row of the certificate", SOON, || {
-        daemon.events().into_iter().find(|row| row["code"] == "device-certificate-issued")
-    });
+    let row = daemon.wait_for_event("device-certificate-issued");
     assert_eq!(row["facts"]["actor"], "member");
 }
 
@@ -266,9 +222,9 @@ fn a_device_without_a_profile_is_shown_what_to_type() {
         let rest = page.split_once(&format!("<dt>{name}</dt><dd>")).unwrap_or_else(|| panic!("no {name}: {page}")).1;
         rest.split_once("</dd>").expect("an end").0.to_owned()
     };
-    assert_eq!(value("Server name (domain)"), "doorpost.harbour.example");
-    let (success, said) = eapol_test(&daemon, "02:00:00:00:00:0c", &by_key(&value("User name"), &value("Key")));
-    assert!(success, "{said}");
+    assert_eq!(value("Server name (domain)"), SERVER_NAME);
+    let judged = by_key(&daemon, &value("User name"), &value("Key")).judge(&PEAP);
+    assert!(judged.success, "{}", judged.text);
     let (status, head, body) = curl(&daemon, &[], "/join/ca.crt");
     assert!(status == "200" && head.contains("application/x-x509-ca-cert"), "{head}");
     let kept = std::fs::read_to_string(daemon.data.join("pki/ca.pem")).expect("ca.pem").replace("\r\n", "\n");
@@ -284,11 +240,11 @@ fn why_names_the_devices_that_fill_the_plan() {
     let mara = daemon.add_member("Mara Holm", "resident", None);
     for (n, label) in ["phone", "tablet", "laptop"].iter().enumerate() {
         let issued = daemon.cli(&["wifi", "issue", &mara, "--label", label]);
-        let lines = by_key(&text(&issued, "username"), &text(&issued, "password"));
-        let (success, said) = eapol_test(&daemon, &format!("02:00:00:00:01:0{n}"), &lines);
-        assert_eq!(success, n < 2, "{said}");
+        let device = by_key(&daemon, &text(&issued, "username"), &text(&issued, "password"));
+        let judged = device.with_mac(&format!("02:00:00:00:01:0{n}")).judge(&PEAP);
+        assert_eq!(judged.success, n < 2, "{}", judged.text);
     }
-    let row = wait_for_why(&daemon, &mara, "device-limit");
+    let row = daemon.wait_for_why(&mara, "device-limit");
     assert_eq!(row["device"], "laptop");
     assert!(text(&row, "sentence").ends_with("disconnect one first. Online: phone, tablet."), "{row}");
     let now = daemon.cli(&["why", &mara, "wifi"])["now"].clone();
@@ -325,13 +281,11 @@ fn why_finds_the_refusals_of_a_device_that_did_not_get_as_far_as_its_name() {
     let daemon = Daemon::start("onboarding-nameless");
     let mara = daemon.add_member("Mara Holm", "resident", None);
     let issued = daemon.cli(&["wifi", "issue", &mara, "--label", "laptop"]);
-    let mac = "02:00:00:00:02:01";
-    let lines = by_key(&text(&issued, "username"), &text(&issued, "password"));
-    assert!(eapol_test(&daemon, mac, &lines).0);
+    let laptop = by_key(&daemon, &text(&issued, "username"), &text(&issued, "password"));
+    assert!(laptop.judge(&PEAP).success);
     // The same laptop, set back to what was usual in 2005.
     let old = "phase1=\"tls_disable_tlsv1_3=1 tls_disable_tlsv1_2=1 tls_disable_tlsv1_1=0 tls_disable_tlsv1_0=0\"";
-    let old = [lines, vec!["openssl_ciphers=\"DEFAULT@SECLEVEL=0\"".into(), old.into()]].concat();
-    assert!(!eapol_test(&daemon, mac, &old).0);
+    assert!(!laptop.judge(&[&PEAP[..], &["openssl_ciphers=\"DEFAULT@SECLEVEL=0\"", old]].concat()).success);
     let row = daemon.wait_until("the refusal, with its member", SOON, || {
         let told = daemon.cli(&["why", &mara, "wifi"]);
         let past = told["past"].as_array()?.clone();

@@ -1,17 +1,14 @@
 //! Devices without 802.1X at the real binary: by their address, by a passphrase of their own, and by a handshake in which it has to
 //! be found. Judged by radclient (FreeRADIUS), which hides and opens passwords by itself, with handshakes that OpenSSL made.
 
-use serde_json::Value;
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::access_point::{AccessPoint, Session};
-use support::daemon::{Daemon, demo_site};
+use support::daemon::{Daemon, SECRET, demo_site};
 use support::handshake::{Handshake, hex};
+use support::radclient::{Heard, RadClient};
 use values::MacAddress;
 
-const SECRET: &str = "testing123";
 const SSID: &str = "Harbour Things";
 const BSSID: MacAddress = MacAddress([2, 0, 0, 0, 0, 0xff]);
 const PLUG: MacAddress = MacAddress([2, 0, 0, 0, 0, 0x0a]);
@@ -45,41 +42,12 @@ async fn start(word: &str) -> (Daemon, AccessPoint) {
     }
 }
 
-/// What radclient printed of the answer to an Access-Request.
-#[derive(Debug)]
-struct Answer {
-    accepted: bool,
-    text: String,
-}
-
-impl Answer {
-    /// The first attribute of this name, with tag 0 or without a tag; without its quotes.
-    fn get(&self, name: &str) -> Option<&str> {
-        // The request is printed too, before the answer.
-        let answer = self.text.split_once("Received Access-").map_or("", |(_, answer)| answer);
-        let line = answer.lines().find_map(|line| {
-            let rest = line.trim().strip_prefix(name)?;
-            rest.strip_prefix(":0").unwrap_or(rest).strip_prefix(" = ")
-        })?;
-        Some(line.trim_matches('"'))
-    }
-}
-
-fn radclient(daemon: &Daemon, attributes: &str) -> Answer {
-    let server = daemon.listening.radius_auth.to_string();
-    let mut radclient = Command::new("radclient")
-        .args(["-x", "-r", "3", "-t", "10", &server, "auth", SECRET])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("radclient is installed (Debian package freeradius-utils)");
-    let input = format!("{attributes}Message-Authenticator = 0x00\n");
-    radclient.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("radclient reads");
-    let output = radclient.wait_with_output().expect("radclient ends");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("Received Access-"), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    Answer { accepted: text.contains("Received Access-Accept"), text }
+/// Asks whether a device may come in.
+fn radclient(daemon: &Daemon, attributes: &str) -> Heard {
+    let request = format!("{attributes}Message-Authenticator = 0x00\n");
+    let heard = RadClient::at(daemon.listening.radius_auth, SECRET).send("auth", &request);
+    assert!(heard.answer().is_some(), "{}", heard.text);
+    heard
 }
 
 fn plain(mac: MacAddress) -> String {
@@ -126,8 +94,7 @@ fn passphrase(daemon: &Daemon, member: &str, mac: Option<MacAddress>) -> (String
 
 fn session(daemon: &Daemon, mac: MacAddress) -> Session {
     let sessions = daemon.wait_until("the session", SOON, || {
-        let sessions = daemon.cli(&["wifi", "sessions"])["sessions"].as_array().cloned()?;
-        sessions.into_iter().find(|session| session["mac"] == mac.to_string())
+        daemon.wifi_sessions().into_iter().find(|session| session["mac"] == mac.to_string())
     });
     assert_eq!(sessions["state"], "admitted");
     Session {
@@ -141,16 +108,12 @@ fn session(daemon: &Daemon, mac: MacAddress) -> Session {
     }
 }
 
-fn newest(daemon: &Daemon, code: &str) -> Value {
-    daemon.wait_until(code, SOON, || daemon.events().into_iter().find(|event| event["code"] == code))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registered_device_comes_in_by_its_address_and_goes_with_its_member() {
     let (daemon, point) = start("devices-address").await;
     let mara = daemon.add_member("Mara Holm", "resident", Some("studio"));
-    assert!(!radclient(&daemon, &by_address(PLUG, "Harbour Open")).accepted);
-    let told = newest(&daemon, "device-not-registered");
+    assert!(!radclient(&daemon, &by_address(PLUG, "Harbour Open")).success);
+    let told = daemon.wait_for_event("device-not-registered");
     assert!(
         told["place"] == "lobby" && told["sentence"].as_str().is_some_and(|text| text.contains("wifi register")),
         "{told}"
@@ -167,14 +130,14 @@ async fn a_registered_device_comes_in_by_its_address_and_goes_with_its_member() 
     assert!(code == 1 && said.contains("address-taken"), "{said}");
 
     let accept = radclient(&daemon, &by_address(PLUG, "Harbour Open"));
-    assert!(accept.accepted, "{}", accept.text);
+    assert!(accept.success, "{}", accept.text);
     assert_eq!(accept.get("Tunnel-Private-Group-Id"), Some("11"));
     assert_eq!(accept.get("User-Name"), issued["credential_id"].as_str());
     assert!(accept.get("Tunnel-Password").is_none() && accept.get("Session-Timeout").is_some());
     // Its address alone is not a password for anything else.
     let guess = by_address(PLUG, "Harbour Open").replace("User-Password = \"02", "User-Password = \"03");
-    assert!(!radclient(&daemon, &guess).accepted);
-    newest(&daemon, "wifi-mac-auth-unusable");
+    assert!(!radclient(&daemon, &guess).success);
+    daemon.wait_for_event("wifi-mac-auth-unusable");
 
     let online = session(&daemon, PLUG);
     point.start(&online).await.expect("Start is acknowledged");
@@ -183,7 +146,7 @@ async fn a_registered_device_comes_in_by_its_address_and_goes_with_its_member() 
     daemon.cli(&["member", "suspend", &mara]);
     let request = tokio::time::timeout(DISCONNECT_MAX, disconnects.recv()).await.expect("in time").expect("a request");
     assert_eq!((request.mac, request.acct_session_id.as_ref()), (Some(PLUG), Some(&online.acct_session_id)));
-    assert!(!radclient(&daemon, &by_address(PLUG, "Harbour Open")).accepted);
+    assert!(!radclient(&daemon, &by_address(PLUG, "Harbour Open")).success);
     let why = daemon.cli(&["why", &mara, "wifi"]);
     assert_eq!(why["now"]["code"], "member-suspended", "{why}");
 }
@@ -195,15 +158,15 @@ async fn an_access_point_that_asks_by_address_is_given_the_passphrase() {
     let (credential, secret) = passphrase(&daemon, &mara, Some(PLUG));
     assert!(proto::wpa::is_passphrase(&secret) && secret.len() >= 20, "{secret}");
     let accept = radclient(&daemon, &by_address(PLUG, SSID));
-    assert!(accept.accepted, "{}", accept.text);
+    assert!(accept.success, "{}", accept.text);
     assert_eq!(accept.get("Tunnel-Password"), Some(secret.as_str()), "{}", accept.text);
     assert_eq!(accept.get("Tunnel-Private-Group-Id"), Some("10"));
 
     for (mac, ssid, code) in
         [(PLUG, "Harbour Open", "not-a-passphrase-network"), (LAMP, SSID, "no-passphrase-for-device")]
     {
-        assert!(!radclient(&daemon, &by_address(mac, ssid)).accepted);
-        newest(&daemon, code);
+        assert!(!radclient(&daemon, &by_address(mac, ssid)).success);
+        daemon.wait_for_event(code);
     }
 
     let online = session(&daemon, PLUG);
@@ -212,7 +175,7 @@ async fn an_access_point_that_asks_by_address_is_given_the_passphrase() {
     daemon.cli(&["wifi", "revoke", &credential]);
     let request = tokio::time::timeout(DISCONNECT_MAX, disconnects.recv()).await.expect("in time").expect("a request");
     assert_eq!(request.mac, Some(PLUG));
-    assert!(!radclient(&daemon, &by_address(PLUG, SSID)).accepted);
+    assert!(!radclient(&daemon, &by_address(PLUG, SSID)).success);
     let why = daemon.wait_until("the refusal", SOON, || {
         let why = daemon.cli(&["why", &mara, "wifi"]);
         (why["past"][0]["code"] == "credential-revoked").then_some(why)
@@ -234,17 +197,17 @@ async fn a_handshake_finds_its_passphrase_among_many() {
 
     for (mac, typed, vlan) in [(PLUG, &secret, "11"), (LAMP, &olgas, "10")] {
         let accept = radclient(&daemon, &by_handshake(mac, SSID, typed));
-        assert!(accept.accepted, "{}", accept.text);
+        assert!(accept.success, "{}", accept.text);
         assert_eq!(accept.get("Tunnel-Private-Group-Id"), Some(vlan));
         assert_eq!(accept.get("Tunnel-Password"), Some(typed.as_str()));
     }
     let wrong = radclient(&daemon, &by_handshake(PLUG, SSID, "k7m2p-9qxrt"));
-    assert!(!wrong.accepted);
-    assert_eq!(newest(&daemon, "wrong-passphrase")["member"], mara.as_str(), "her device is known by now");
+    assert!(!wrong.success);
+    assert_eq!(daemon.wait_for_event("wrong-passphrase")["member"], mara.as_str(), "her device is known by now");
 
     daemon.cli(&["wifi", "revoke", &credential]);
-    assert!(!radclient(&daemon, &by_handshake(PLUG, SSID, &secret)).accepted);
-    assert_eq!(newest(&daemon, "credential-revoked")["member"], mara.as_str());
+    assert!(!radclient(&daemon, &by_handshake(PLUG, SSID, &secret)).success);
+    assert_eq!(daemon.wait_for_event("credential-revoked")["member"], mara.as_str());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -260,7 +223,7 @@ async fn every_vendor_is_answered_in_its_own_attributes() {
             hyphenated(PLUG)
         );
         let answer = radclient(&daemon, &request);
-        assert!(answer.accepted, "{}", answer.text);
+        assert!(answer.success, "{}", answer.text);
         answer
     };
     let pair =
@@ -308,11 +271,11 @@ async fn a_network_that_is_named_later_is_prepared_behind_the_scenes() {
     let mara = daemon.add_member("Mara Holm", "resident", None);
     let (_, secret) = passphrase(&daemon, &mara, None);
     let later = "Harbour Attic";
-    assert!(!radclient(&daemon, &by_handshake(PLUG, later, &secret)).accepted);
-    newest(&daemon, "not-a-passphrase-network");
+    assert!(!radclient(&daemon, &by_handshake(PLUG, later, &secret)).success);
+    daemon.wait_for_event("not-a-passphrase-network");
     std::fs::write(&daemon.site, site(&[SSID, later], point.coa_address().port())).expect("our own file");
     let daemon = daemon.kill().start();
-    newest(&daemon, "wifi-passphrase-prepared");
-    assert!(radclient(&daemon, &by_handshake(PLUG, later, &secret)).accepted);
-    assert!(radclient(&daemon, &by_handshake(LAMP, SSID, &secret)).accepted);
+    daemon.wait_for_event("wifi-passphrase-prepared");
+    assert!(radclient(&daemon, &by_handshake(PLUG, later, &secret)).success);
+    assert!(radclient(&daemon, &by_handshake(LAMP, SSID, &secret)).success);
 }

@@ -2,16 +2,15 @@
 //! they change, a VLAN that waits for its test, and radclient without Message-Authenticator.
 
 use proto::eap::MethodKind;
-use serde_json::Value;
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 use support::access_point::{AccessPoint, Answer, Login, Usage};
-use support::daemon::{Daemon, demo_site, free_udp_port};
+use support::daemon::{Daemon, SECRET, demo_site, free_udp_port};
+use support::eapol_test::{EapolTest, PEAP};
+use support::handshake::hex;
+use support::radclient::{Heard, RadClient};
 use values::MacAddress;
 
-const SECRET: &str = "testing123";
 const MAC: MacAddress = MacAddress([2, 0, 0, 0, 0, 1]);
 const SOON: Duration = Duration::from_secs(10);
 
@@ -25,38 +24,6 @@ fn site(coa_port: Option<u16>, point: &str) -> String {
     site.replace("devices: 5}", rates).replace("\nplans:\n", slow)
 }
 
-/// eapol_test's account of a login by PEAP; with a question for a Chargeable-User-Identity.
-fn eapol_test(daemon: &Daemon, username: &str, password: &str) -> String {
-    let conf = daemon.data.join("eapol.conf");
-    let ca = daemon.data.join("pki/ca.pem");
-    let text = format!(
-        "network={{\n  key_mgmt=WPA-EAP\n  ssid=\"Harbour\"\n  anonymous_identity=\"@harbour.example\"\n  identity=\"{username}\"\n  password=\"{password}\"\n  ca_cert=\"{}\"\n  eap=PEAP\n  phase2=\"auth=MSCHAPV2\"\n}}\n",
-        ca.display()
-    );
-    std::fs::write(&conf, text).expect("a file in our folder");
-    let output = Command::new("eapol_test")
-        .args(["-c", &conf.display().to_string(), "-a127.0.0.1", "-s", SECRET, "-t", "10", "-N89:x:00"])
-        .arg(format!("-p{}", daemon.listening.radius_auth.port()))
-        .output()
-        .expect("eapol_test is installed (Debian package eapoltest)");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(text.lines().last(), Some("SUCCESS"), "{text}");
-    text
-}
-
-/// The values of an attribute in the last packet that eapol_test printed, as it prints them.
-fn printed(text: &str, name: &str) -> Vec<String> {
-    let last = text.rfind("code=2 (Access-Accept)").expect("an Access-Accept");
-    let lines: Vec<&str> = text[last..].lines().collect();
-    let of_name = |(at, line): (usize, &&str)| line.contains(&format!("({name})")).then_some(at + 1);
-    let values = lines.iter().enumerate().filter_map(of_name).filter_map(|at| lines.get(at));
-    values.map(|line| line.trim().trim_start_matches("Value: ").to_owned()).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn vendor(number: u32, kind: u8, value: &[u8]) -> String {
     let length = u8::try_from(value.len() + 2).expect("short");
     hex(&[&number.to_be_bytes()[..], &[kind, length], value].concat())
@@ -67,35 +34,29 @@ fn an_accept_carries_rates_timeouts_and_a_chargeable_user_identity() {
     let daemon = Daemon::start_with("terms-accept", &site(None, "profile: mikrotik"));
     let mara = daemon.add_member("Mara Holm", "resident", None);
     let (username, password) = daemon.issue_wifi_key(&mara);
-    let text = eapol_test(&daemon, &username, &password);
-    assert_eq!(printed(&text, "Idle-Timeout"), ["1800"]);
-    assert_eq!(printed(&text, "Termination-Action"), ["1"]);
-    assert_eq!(printed(&text, "Acct-Interim-Interval"), ["600"]);
-    let seconds = printed(&text, "Session-Timeout");
+    // It asks for a Chargeable-User-Identity (RFC 4372).
+    let device = EapolTest::at_box(&daemon).with_key(&username, &password).with_attribute("89:x:00");
+    let judged = device.judge(&PEAP);
+    assert!(judged.success, "{}", judged.text);
+    assert_eq!(judged.attribute("Idle-Timeout"), ["1800"]);
+    assert_eq!(judged.attribute("Termination-Action"), ["1"]);
+    assert_eq!(judged.attribute("Acct-Interim-Interval"), ["600"]);
+    let seconds = judged.attribute("Session-Timeout");
     assert!(matches!(&seconds[..], [one] if one.parse().is_ok_and(|seconds: u32| (1..=14_400).contains(&seconds))));
-    assert_eq!(printed(&text, "Chargeable-User-Identity"), [format!("'{mara}'")], "{text}");
-    let vendors = printed(&text, "Vendor-Specific");
+    assert_eq!(judged.attribute("Chargeable-User-Identity"), [format!("'{mara}'")], "{}", judged.text);
+    let vendors = judged.attribute("Vendor-Specific");
     for expected in [
         vendor(14_122, 7, &10_000_000_u32.to_be_bytes()),
         vendor(14_122, 8, &50_000_000_u32.to_be_bytes()),
         vendor(14_988, 8, b"10000000/50000000"),
         vendor(14_988, 26, &10_u32.to_be_bytes()),
     ] {
-        assert!(vendors.contains(&expected), "{expected} is not in {vendors:?}");
+        assert!(vendors.contains(&expected.as_str()), "{expected} is not in {vendors:?}");
     }
 }
 
-fn sessions(daemon: &Daemon) -> Vec<Value> {
-    daemon.cli(&["wifi", "sessions"])["sessions"].as_array().cloned().expect("a list")
-}
-
 fn wait_for_state(daemon: &Daemon, state: &str) {
-    let is_so = |sessions: Vec<Value>| (sessions.len() == 1 && sessions[0]["state"] == state).then_some(());
-    daemon.wait_until(state, SOON, || is_so(sessions(daemon)));
-}
-
-fn wait_for_event(daemon: &Daemon, code: &str) -> Value {
-    daemon.wait_until(code, SOON, || daemon.events().into_iter().find(|event| event["code"] == code))
+    daemon.wait_for_wifi_sessions(state, |sessions| sessions.len() == 1 && sessions[0]["state"] == state);
 }
 
 async fn online(word: &str, point: &str, plan: &str) -> (Daemon, AccessPoint, String, support::access_point::Session) {
@@ -121,7 +82,7 @@ async fn another_plan_reaches_a_device_that_is_online_by_coa_and_a_refusal_makes
     assert_eq!(change.acct_session_id.as_ref(), Some(&session.acct_session_id));
     let rate = [&14_988_u32.to_be_bytes()[..], &[8, 17], b"1000000/5000000"].concat();
     assert!(change.attributes.contains(&(26, rate)), "{:?}", change.attributes);
-    wait_for_event(&daemon, "wifi-changed");
+    daemon.wait_for_event("wifi-changed");
     wait_for_state(&daemon, "open");
     assert!(disconnects.try_recv().is_err(), "nobody was thrown out");
 
@@ -129,7 +90,7 @@ async fn another_plan_reaches_a_device_that_is_online_by_coa_and_a_refusal_makes
     daemon.cli(&["member", "plan", &mara, "resident"]);
     let request = tokio::time::timeout(SOON, disconnects.recv()).await.expect("in time").expect("a request");
     assert_eq!(request.acct_session_id.as_ref(), Some(&session.acct_session_id));
-    assert_eq!(wait_for_event(&daemon, "wifi-change-refused")["outcome"], "warning");
+    assert_eq!(daemon.wait_for_event("wifi-change-refused")["outcome"], "warning");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -148,7 +109,7 @@ async fn a_vlan_is_used_once_a_device_was_seen_on_it_and_still_is_after_a_restar
     assert_eq!(flat.vlan, None, "flat mode works out of the box");
     point.start(&flat.session).await.expect("Start is acknowledged");
     wait_for_state(&daemon, "open");
-    let shown = &sessions(&daemon)[0];
+    let shown = &daemon.wifi_sessions()[0];
     assert!(shown["vlan"].is_null() && shown["vlan_withheld"] == 10, "{shown}");
     let told = daemon.cli(&["why", &mara, "wifi"])["now"]["sentence"].as_str().map(str::to_owned).expect("a sentence");
     assert!(told.contains("without its VLAN 10"), "{told}");
@@ -163,7 +124,7 @@ async fn a_vlan_is_used_once_a_device_was_seen_on_it_and_still_is_after_a_restar
     point.start(&tested.session).await.expect("Start is acknowledged");
     tested.session.ip = Some(Ipv4Addr::new(10, 0, 10, 7));
     point.interim(&tested.session, Usage::default()).await.expect("it is acknowledged");
-    wait_for_event(&daemon, "vlan-test-passed");
+    daemon.wait_for_event("vlan-test-passed");
 
     let daemon = daemon.kill().start();
     let networks = daemon.cli(&["wifi", "networks"]);
@@ -177,19 +138,9 @@ async fn a_vlan_is_used_once_a_device_was_seen_on_it_and_still_is_after_a_restar
     assert!(code == 1 && said.contains("already-so"), "{said}");
 }
 
-/// radclient's last word on an Access-Request that it sends as it is given.
-fn radclient(daemon: &Daemon, attributes: &str) -> String {
-    let server = format!("127.0.0.1:{}", daemon.listening.radius_auth.port());
-    let mut child = Command::new("radclient")
-        .args(["-x", "-r", "1", "-t", "2", &server, "auth", SECRET])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("radclient is installed (Debian package freeradius-utils)");
-    child.stdin.take().expect("piped").write_all(attributes.as_bytes()).expect("it reads");
-    let output = child.wait_with_output().expect("our own child");
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+/// An Access-Request just as it is given.
+fn ask(daemon: &Daemon, attributes: &str) -> Heard {
+    RadClient::at(daemon.listening.radius_auth, SECRET).brief().send("auth", attributes)
 }
 
 const UNSIGNED: &str = "User-Name = \"02-00-00-00-00-09\"\nCalling-Station-Id = \"02-00-00-00-00-09\"\n";
@@ -197,17 +148,18 @@ const UNSIGNED: &str = "User-Name = \"02-00-00-00-00-09\"\nCalling-Station-Id = 
 #[test]
 fn radclient_without_message_authenticator_meets_silence_unless_the_access_point_is_excused() {
     let daemon = Daemon::start("terms-unsigned");
-    assert!(radclient(&daemon, UNSIGNED).contains("No reply from server"));
-    wait_for_event(&daemon, "wifi-no-message-authenticator");
+    assert_eq!(ask(&daemon, UNSIGNED).answer(), None);
+    daemon.wait_for_event("wifi-no-message-authenticator");
 
     let daemon = Daemon::start_with("terms-excused", &site(None, "message_authenticator: optional"));
-    let warning = wait_for_event(&daemon, "wifi-message-authenticator-optional");
+    let warning = daemon.wait_for_event("wifi-message-authenticator-optional");
     assert_eq!((&warning["outcome"], &warning["place"]), (&"warning".into(), &"lobby".into()));
     assert!(daemon.cli(&["status"])["details"]["warnings"].to_string().contains("excused from Message-Authenticator"));
-    let answered = radclient(&daemon, UNSIGNED);
-    assert!(answered.contains("Received Access-Reject") && answered.contains("Message-Authenticator"), "{answered}");
-    wait_for_event(&daemon, "wifi-unsigned-request");
-    assert!(radclient(&daemon, &format!("{UNSIGNED}Proxy-State = 0x78\n")).contains("No reply from server"));
-    wait_for_event(&daemon, "wifi-proxy-state");
-    assert!(radclient(&daemon, &format!("{UNSIGNED}EAP-Message = 0x020100060161\n")).contains("No reply"));
+    let heard = ask(&daemon, UNSIGNED);
+    assert_eq!(heard.answer(), Some("Access-Reject"), "{}", heard.text);
+    assert!(heard.get("Message-Authenticator").is_some(), "{}", heard.text);
+    daemon.wait_for_event("wifi-unsigned-request");
+    assert_eq!(ask(&daemon, &format!("{UNSIGNED}Proxy-State = 0x78\n")).answer(), None);
+    daemon.wait_for_event("wifi-proxy-state");
+    assert_eq!(ask(&daemon, &format!("{UNSIGNED}EAP-Message = 0x020100060161\n")).answer(), None);
 }

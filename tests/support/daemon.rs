@@ -1,9 +1,10 @@
 //! The real `doorpost` binary, started on free ports in a fresh data folder, and its command line.
 
 use crate::namespace::Namespace;
+use crate::program;
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,13 @@ use std::time::{Duration, Instant, SystemTime};
 /// A debug build on a busy machine with 50 members of data is up in a tenth of this.
 const START_MAX: Duration = Duration::from_secs(30);
 const STOP_MAX: Duration = Duration::from_secs(15);
+/// From a packet to its row in the history, or to the list of sessions.
+const RECORDED_MAX: Duration = Duration::from_secs(15);
+
+/// What the demo's access point shares with the box.
+pub const SECRET: &str = "testing123";
+/// The demo's box by the name in its certificate.
+pub const SERVER_NAME: &str = "doorpost.harbour.example";
 
 /// A running daemon. Dropping it kills it; [`Daemon::stop`] ends it gracefully. An ERROR line in its log fails the test.
 pub struct Daemon {
@@ -229,19 +237,9 @@ impl Daemon {
 
     /// As [`Daemon::try_cli`], with standard input.
     pub fn try_cli_with(&self, args: &[&str], stdin: &str) -> Result<Value, (i32, String)> {
-        let mut child = Command::new(binary())
-            .args(args)
-            .arg("--json")
-            .env("DOORPOST_DATA", &self.data)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let mut input = child.stdin.take().expect("piped");
-        let _ = input.write_all(stdin.as_bytes()); // a command that does not read may be gone already
-        drop(input);
-        let output = child.wait_with_output().expect("our own child");
+        let mut command = Command::new(binary());
+        command.args(args).arg("--json").env("DOORPOST_DATA", &self.data);
+        let output = program::run(command, "doorpost", stdin.as_bytes());
         if output.status.success() {
             return Ok(serde_json::from_slice(&output.stdout).unwrap_or(Value::Null));
         }
@@ -275,6 +273,29 @@ impl Daemon {
     /// Events, newest first.
     pub fn events(&self) -> Vec<Value> {
         self.cli(&["events", "--limit", "500"])["events"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The newest event of this code, waited for: a row follows what it tells of.
+    pub fn wait_for_event(&self, code: &str) -> Value {
+        self.wait_until(code, RECORDED_MAX, || self.events().into_iter().find(|event| event["code"] == code))
+    }
+
+    /// What `doorpost why MEMBER wifi` tells first of the past, once it is of this code.
+    pub fn wait_for_why(&self, member: &str, code: &str) -> Value {
+        self.wait_until(code, RECORDED_MAX, || {
+            let told = self.cli(&["why", member, "wifi"]);
+            told["past"].as_array().and_then(|past| past.first()).filter(|row| row["code"] == code).cloned()
+        })
+    }
+
+    /// The Wi-Fi sessions, open and admitted.
+    pub fn wifi_sessions(&self) -> Vec<Value> {
+        self.cli(&["wifi", "sessions"])["sessions"].as_array().cloned().expect("a list")
+    }
+
+    /// The Wi-Fi sessions, once they are as wanted.
+    pub fn wait_for_wifi_sessions(&self, what: &str, is_so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        self.wait_until(what, RECORDED_MAX, || Some(self.wifi_sessions()).filter(|sessions| is_so(sessions)))
     }
 
     /// Waits until something is so, looking every few milliseconds; panics with the log when it does not come to be.

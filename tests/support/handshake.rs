@@ -1,8 +1,8 @@
 //! A device at a WPA2 network with a passphrase: the first two messages of the 4-way handshake, worked out with OpenSSL's program
 //! and not with the product's own code. IEEE 802.11-2020, 12.7.6.2, 12.7.6.3 and J.4.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use crate::program;
+use std::process::Command;
 use values::MacAddress;
 
 /// What an access point has seen of a handshake when it asks whose passphrase it was.
@@ -51,7 +51,8 @@ fn pmk(passphrase: &str, ssid: &str) -> Vec<u8> {
     for option in &options {
         openssl.args(["-kdfopt", option]);
     }
-    let output = openssl.arg("PBKDF2").output().expect("openssl is installed");
+    openssl.arg("PBKDF2");
+    let output = program::run(openssl, "openssl", b"");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let digits: Vec<u8> = output.stdout.into_iter().filter(u8::is_ascii_hexdigit).collect();
     let byte = |pair: &[u8]| u8::from_str_radix(&String::from_utf8_lossy(pair), 16).expect("hexadecimal");
@@ -59,14 +60,9 @@ fn pmk(passphrase: &str, ssid: &str) -> Vec<u8> {
 }
 
 fn hmac_sha1(key: &[u8], text: &[u8]) -> Vec<u8> {
-    let mut openssl = Command::new("openssl")
-        .args(["dgst", "-sha1", "-mac", "HMAC", "-macopt", &format!("hexkey:{}", hex(key)), "-binary"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("openssl is installed");
-    openssl.stdin.take().expect("a pipe").write_all(text).expect("openssl reads");
-    let output = openssl.wait_with_output().expect("openssl ends");
+    let mut openssl = Command::new("openssl");
+    openssl.args(["dgst", "-sha1", "-mac", "HMAC", "-macopt", &format!("hexkey:{}", hex(key)), "-binary"]);
+    let output = program::run(openssl, "openssl", text);
     assert!(output.status.success() && output.stdout.len() == 20);
     output.stdout
 }

@@ -1,12 +1,30 @@
 //! A program that a test starts beside the daemon, its output, and its end: by its own process id, whatever becomes of the test.
+//! And one that is asked one thing and ends by itself.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long an orderly end may take before there is another.
 const END_MAX: Duration = Duration::from_secs(2);
+
+/// Runs it to its end, with this on standard input; `package` is the Debian package that has it. Not for one that says much
+/// before it has read all: both would wait.
+pub fn run(mut command: Command, package: &str, input: &[u8]) -> Output {
+    let mut child = spawn(command.stdin(Stdio::piped()), package);
+    // One that does not read to the end may be gone already; what it says of that is in the output.
+    let _ = child.stdin.take().expect("piped").write_all(input);
+    child.wait_with_output().expect("our own child")
+}
+
+fn spawn(command: &mut Command, package: &str) -> Child {
+    let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    spawned.unwrap_or_else(|error| {
+        let name = command.get_program();
+        panic!("{name:?} does not start ({error}): is the Debian package {package} installed?")
+    })
+}
 
 /// Dropping it ends the program, in order if it can.
 pub struct Program {
@@ -19,10 +37,7 @@ impl Program {
     /// Starts it; `package` is the Debian package that has it.
     pub fn start(mut command: Command, package: &str) -> Self {
         let name = format!("{:?}", command.get_program());
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(
-                |error| panic!("{name} does not start ({error}): is the Debian package {package} installed?"),
-            );
+        let mut child = spawn(command.stdin(Stdio::null()), package);
         let log = Arc::new(Mutex::new(Vec::new()));
         collect(child.stdout.take().expect("piped"), Arc::clone(&log));
         collect(child.stderr.take().expect("piped"), Arc::clone(&log));
