@@ -53,7 +53,14 @@ pub(super) struct Return {
 
 impl Return {
     pub(super) fn send(&self, returned: Returned) -> Result<(), Ended> {
-        self.queue.send(returned).map_err(|_| Ended)?;
+        self.send_all([returned])
+    }
+
+    /// Rings once for all.
+    pub(super) fn send_all(&self, returned: impl IntoIterator<Item = Returned>) -> Result<(), Ended> {
+        for returned in returned {
+            self.queue.send(returned).map_err(|_| Ended)?;
+        }
         self.bell.ring();
         Ok(())
     }

@@ -53,16 +53,8 @@ impl Task {
     pub(super) fn run(mut self) -> io::Result<()> {
         self.perform();
         loop {
-            let due = self.engine.poll_timeout().map(|due| self.shell.clock.instant(due));
-            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                self.input(Input::TimerFired);
-            }
-            if self.waiting.is_empty() {
-                self.wait(left)?;
-            } else {
-                self.fetch(Sockets::ALL);
-            }
+            self.workers.hand_over();
+            self.take_in()?;
             if self.mailbox.bell.rings() && !self.read_mail() {
                 return Ok(());
             }
@@ -73,11 +65,25 @@ impl Task {
         }
     }
 
-    /// Waits until there is something to do, and takes what has arrived.
-    fn wait(&mut self, at_most: Option<Duration>) -> io::Result<()> {
+    /// Waits until there is something to do, does what is due by time, and takes what has arrived.
+    fn take_in(&mut self) -> io::Result<()> {
+        let due = self.engine.poll_timeout().map(|due| self.shell.clock.instant(due));
+        let mut left = due.map(|due| due.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            self.input(Input::TimerFired);
+        }
+        if !self.waiting.is_empty() {
+            self.fetch(Sockets::ALL);
+            return Ok(());
+        }
+        if let Some(work) = self.workers.help() {
+            let input = work.compute();
+            self.input(input);
+            left = Some(Duration::ZERO); // there may be more
+        }
         let [auth, acct, dynamic] = self.sockets.sources();
         let bell = self.mailbox.bell.as_fd();
-        let [rings, arrived @ ..] = host::poll::wait_readable([bell, auth, acct, dynamic], at_most)?;
+        let [rings, arrived @ ..] = host::poll::wait_readable([bell, auth, acct, dynamic], left)?;
         if rings {
             self.mailbox.bell.ring(); // so that the mail is looked at
         }
@@ -137,10 +143,7 @@ impl Task {
 
     fn take_back(&mut self, message: Returned) {
         match message {
-            Returned::Worker(input) => {
-                self.workers.came_back(&input);
-                self.input(input);
-            }
+            Returned::Worker(input) => self.input(input),
             Returned::Accounted { token, ok } => self.input(Input::Accounted { token, ok }),
         }
     }
@@ -204,15 +207,13 @@ impl Task {
 
     /// A login's next step: here when nobody waits, since its TLS then delays nobody and handing it over would cost more than
     /// most of it; otherwise by a worker.
-    fn step(&mut self, work: Work, token: u64) {
-        let input = if self.waiting.is_empty() && self.mailbox.told.is_empty() {
-            work.compute()
-        } else if self.workers.give(work) {
-            return;
+    fn step(&mut self, work: Work) {
+        if self.waiting.is_empty() && self.mailbox.told.is_empty() {
+            let input = work.compute();
+            self.handle(input);
         } else {
-            Input::ComputeLost { token }
-        };
-        self.handle(input);
+            self.workers.give(work);
+        }
     }
 
     /// Does what the engine wants, to the end.
@@ -225,13 +226,9 @@ impl Task {
                 Output::Send { socket, to, datagram } => self.sockets.send(socket, to, &datagram),
                 Output::Close { connection } => drop(self.lines.remove(&connection)),
                 Output::Compute { token, conversation, input } => {
-                    self.step(Work::Step { token, conversation, input }, token);
+                    self.step(Work::Step { token, conversation, input });
                 }
-                Output::FindKey { token, search } => {
-                    if !self.workers.give(Work::Search { token, search }) {
-                        self.handle(Input::KeySearchLost { token });
-                    }
-                }
+                Output::FindKey { token, search } => self.workers.give(Work::Search { token, search }),
                 Output::Account { token, rows } => {
                     let returned = self.returned.clone();
                     self.shell.store.save_sessions(rows, move |result| {

@@ -1,31 +1,27 @@
 //! Threads that do the TLS of logins and the long searches for passphrases: a conversation goes to one of them with its input and
-//! comes back with its step. There is one a core, since the work is arithmetic and never waits.
+//! comes back with its step. The work is arithmetic and never waits.
+//!
+//! Waking a thread costs as much as a small step, so work is handed over by the batch, results come back by the batch, and the
+//! engine's thread, which has the first core, helps when it has nothing else to do.
 
 use super::mailbox::{Return, Returned};
 use engine::wifi::{Input, KeySearch};
 use proto::eap::{EapConversation, EapInput};
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What may wait at one worker: all logins that the engine has under way, and its few searches.
-const QUEUE_MAX: usize = 4_096 + 64;
+/// Steps that a worker takes at once: some hundred microseconds of work each, and its results come back together.
+const TAKE_MAX: usize = 4;
 
-/// Something to work out.
+/// Something to work out. How much there is at one time is bounded by the engine: a step a login, and few searches.
 pub(super) enum Work {
     /// One step of a login.
     Step { token: u64, conversation: Box<EapConversation>, input: EapInput },
     /// Whose passphrase a device has typed.
     Search { token: u64, search: KeySearch },
-}
-
-/// Which work it is; steps and searches have tokens of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Ticket {
-    Step(u64),
-    Search(u64),
 }
 
 impl Work {
@@ -50,78 +46,113 @@ impl Work {
             },
         }
     }
-
-    const fn ticket(&self) -> Ticket {
-        match self {
-            Self::Step { token, .. } => Ticket::Step(*token),
-            Self::Search { token, .. } => Ticket::Search(*token),
-        }
-    }
 }
 
+/// The engine's thread's end.
 pub(super) struct Workers {
-    queues: Vec<SyncSender<Work>>,
-    /// How much each has to do.
-    loads: Vec<usize>,
-    /// Who has what.
-    given: BTreeMap<Ticket, usize>,
+    /// Not handed over yet.
+    given: Vec<Work>,
+    pile: Arc<Pile>,
 }
 
 impl Workers {
-    /// Starts one thread a core. They end when this value is dropped.
+    /// Starts one thread for each core but the first, and one at least. They end when this value is dropped.
     pub(super) fn start(returned: &Return) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let mut queues = Vec::with_capacity(cores);
-        for n in 0..cores {
-            let (queue, inbox) = sync_channel(QUEUE_MAX);
-            let returned = returned.clone();
-            thread::Builder::new().name(format!("eap-{n}")).spawn(move || work(&inbox, &returned))?;
-            queues.push(queue);
+        let workers = Self { given: Vec::new(), pile: Arc::default() };
+        for n in 1..cores.max(2) {
+            let (pile, returned) = (Arc::clone(&workers.pile), returned.clone());
+            thread::Builder::new().name(format!("eap-{n}")).spawn(move || pile.work_off(&returned))?;
         }
-        Ok(Self { loads: vec![0; queues.len()], queues, given: BTreeMap::new() })
+        Ok(workers)
     }
 
-    /// Gives work to whoever has the least to do; false when it cannot be taken.
-    pub(super) fn give(&mut self, work: Work) -> bool {
-        let ticket = work.ticket();
-        let least = self.loads.iter().enumerate().min_by_key(|(_, load)| **load).map_or(0, |(n, _)| n);
-        let Some(queue) = self.queues.get(least) else { return false };
-        if queue.try_send(work).is_err() {
-            return false;
-        }
-        self.given.insert(ticket, least);
-        if let Some(load) = self.loads.get_mut(least) {
-            *load += 1;
-        }
-        true
+    /// Puts work by for the next [`Workers::hand_over`].
+    pub(super) fn give(&mut self, work: Work) {
+        self.given.push(work);
     }
 
-    /// A worker is done with something.
-    pub(super) fn came_back(&mut self, input: &Input) {
-        let ticket = match input {
-            Input::Computed { token, .. } | Input::ComputeLost { token } => Ticket::Step(*token),
-            Input::KeyFound { token, .. } | Input::KeySearchLost { token } => Ticket::Search(*token),
-            Input::Received { .. }
-            | Input::Connected { .. }
-            | Input::Unframed { .. }
-            | Input::Gone { .. }
-            | Input::HandshakeFailed { .. }
-            | Input::Accounted { .. }
-            | Input::SnapshotChanged { .. }
-            | Input::TimerFired => {
-                return;
+    /// Lets the workers have what was given.
+    pub(super) fn hand_over(&mut self) {
+        if self.given.is_empty() {
+            return;
+        }
+        let mut piled = self.pile.lock();
+        for work in self.given.drain(..) {
+            match work {
+                Work::Step { .. } => piled.steps.push_back(work),
+                Work::Search { .. } => piled.searches.push_back(work),
             }
-        };
-        if let Some(load) = self.given.remove(&ticket).and_then(|n| self.loads.get_mut(n)) {
-            *load = load.saturating_sub(1);
         }
+        // One is enough for as much as it takes at once; who is awake already comes by itself.
+        let wanted = (piled.steps.len() + piled.searches.len()).div_ceil(TAKE_MAX);
+        let sleeping = piled.sleeping.min(wanted);
+        drop(piled);
+        (0..sleeping).for_each(|_| self.pile.wake.notify_one());
+    }
+
+    /// A step that no worker has begun, for who has nothing else to do. Never a search, which takes long.
+    pub(super) fn help(&self) -> Option<Work> {
+        self.pile.lock().steps.pop_front()
     }
 }
 
-fn work(inbox: &Receiver<Work>, returned: &Return) {
-    while let Ok(work) = inbox.recv() {
-        if returned.send(Returned::Worker(work.compute())).is_err() {
-            return; // the daemon stops
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.pile.lock().closed = true;
+        self.pile.wake.notify_all();
+    }
+}
+
+/// What waits for a worker.
+#[derive(Default)]
+struct Pile {
+    piled: Mutex<Piled>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Piled {
+    steps: VecDeque<Work>,
+    searches: VecDeque<Work>,
+    /// Workers that wait to be woken.
+    sleeping: usize,
+    closed: bool,
+}
+
+impl Pile {
+    /// Nobody panics while it holds the lock; if somebody did, each change is one step.
+    fn lock(&self) -> MutexGuard<'_, Piled> {
+        self.piled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A worker's life.
+    fn work_off(&self, returned: &Return) {
+        while let Some(taken) = self.take() {
+            if returned.send_all(taken.into_iter().map(|work| Returned::Worker(work.compute()))).is_err() {
+                return; // the daemon stops
+            }
+        }
+    }
+
+    /// Waits for work: a search, or a share of the steps. None when there will be none.
+    fn take(&self) -> Option<Vec<Work>> {
+        let mut piled = self.lock();
+        loop {
+            if piled.closed {
+                return None;
+            }
+            if let Some(search) = piled.searches.pop_front() {
+                return Some(vec![search]);
+            }
+            if !piled.steps.is_empty() {
+                // The half, so that something is left for the others.
+                let share = piled.steps.len().div_ceil(2).min(TAKE_MAX);
+                return Some(piled.steps.drain(..share).collect());
+            }
+            piled.sleeping += 1;
+            piled = self.wake.wait(piled).unwrap_or_else(PoisonError::into_inner);
+            piled.sleeping -= 1;
         }
     }
 }
