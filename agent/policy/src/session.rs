@@ -14,7 +14,10 @@ use values::{AccessPointName, CredentialId, MacAddress, MemberId, NetworkName, P
 pub struct SessionRow {
     pub id: SessionId,
     pub access_point: AccessPointName,
-    /// The access point's own name for it; unique only there and only while the access point runs.
+    /// The NAS, by the name or address that it gives itself, since several may stand behind one access point of the site file (a
+    /// proxy, a controller); empty where it gives none.
+    pub nas: String,
+    /// The NAS's own name for it; unique only there and only while the NAS runs.
     pub acct_session_id: String,
     /// None for a session that an access point reports and nobody here was admitted for.
     pub member: Option<MemberId>,

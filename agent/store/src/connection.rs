@@ -41,6 +41,7 @@ pub(crate) const CORE: Database = Database {
         M::up(include_str!("../migrations/core/0003_credentials.sql")),
         M::up(include_str!("../migrations/core/0004_vlan_test.sql")),
         M::up(include_str!("../migrations/core/0005_access_point_certificate.sql")),
+        M::up(include_str!("../migrations/core/0006_session_nas.sql")),
     ],
 };
 

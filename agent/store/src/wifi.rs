@@ -10,8 +10,8 @@ use values::{CredentialId, MacAddress, MemberId, Pii};
 pub(crate) fn save_session(db: &Connection, session: &SessionRow) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT OR REPLACE INTO wifi_session (id, access_point, acct_session_id, member, credential, username, mac, ip,
-            network, vlan, started_at, seen_at, ended_at, rx_bytes, tx_bytes, end_cause)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+            network, vlan, started_at, seen_at, ended_at, rx_bytes, tx_bytes, end_cause, nas)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?
     .execute(params![
         session.id.to_string(),
@@ -30,6 +30,7 @@ pub(crate) fn save_session(db: &Connection, session: &SessionRow) -> Result<(), 
         count(session.rx_bytes),
         count(session.tx_bytes),
         session.end_cause,
+        session.nas,
     ])?;
     Ok(())
 }
@@ -86,6 +87,7 @@ fn read(row: &Row<'_>) -> Result<SessionRow, StoreError> {
     Ok(SessionRow {
         id: parsed(row, "id")?,
         access_point: parsed(row, "access_point")?,
+        nas: row.get("nas")?,
         acct_session_id: row.get("acct_session_id")?,
         member: parsed_maybe(row, "member")?,
         credential: parsed_maybe(row, "credential")?,

@@ -5,13 +5,13 @@
 
 use super::answer::INTERIM_INTERVAL;
 use super::receive::Question;
-use super::session::{AcctKey, Session, Stage};
+use super::session::{AcctKey, NasOf, Session, Stage};
 use super::unwritten::Concern;
 use super::{Context, Output, Socket, WifiEngine, about};
 use policy::wifi::{WifiFacts, WifiQuestion, admit, credential_of_session};
 use policy::{Outcome, SessionRow};
-use proto::radius::Code;
 use proto::radius::accounting::{AccountingRequest, SessionReport, SessionStatus, terminate_cause_word};
+use proto::radius::{Code, Nas};
 use std::time::Duration;
 use values::{AccessPointName, Pii, SessionId, Timestamp};
 
@@ -51,12 +51,14 @@ impl WifiEngine {
         let point = question.access_point.clone();
         let rows = match request {
             AccountingRequest::Session(report) => {
-                let key = (point, session_id_text(report.acct_session_id));
+                let acct_session_id = session_id_text(report.acct_session_id);
+                let key = AcctKey { access_point: point, nas: report.nas.to_string(), acct_session_id };
+                self.sessions.name_nas(&key, report.mac);
                 let rows = self.handle_report(cx, &key, &report);
                 self.unwritten.before(rows, Concern::Session { key: &key, mac: report.mac })
             }
-            AccountingRequest::AccountingOn => self.end_all_of(cx, &point, "access-point-restarted"),
-            AccountingRequest::AccountingOff => self.end_all_of(cx, &point, "access-point-stopped"),
+            AccountingRequest::AccountingOn(nas) => self.end_all_of(cx, &point, nas, "access-point-restarted"),
+            AccountingRequest::AccountingOff(nas) => self.end_all_of(cx, &point, nas, "access-point-stopped"),
         };
         self.write(rows, Some(question));
     }
@@ -173,7 +175,7 @@ impl WifiEngine {
 
     /// Goes on with a session that was taken for lost.
     fn find_again(&mut self, cx: &mut Context<'_>, ended: SessionRow) -> SessionId {
-        self.sessions.forget(&(ended.access_point.clone(), ended.acct_session_id.clone()));
+        self.sessions.forget(&AcctKey::of(&ended));
         let row = SessionRow { ended_at: None, end_cause: None, ..ended };
         let sentence = "The access point reports the device again; it was online all the time.";
         let found = about(cx, &row, Outcome::Noted, "wifi-session-found", sentence.to_owned());
@@ -222,7 +224,7 @@ impl WifiEngine {
     /// name says.
     fn adopt(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Session {
         let class = report.class.and_then(|class| std::str::from_utf8(class).ok()).and_then(|text| text.parse().ok());
-        let admitted = self.admitted(&key.0, class, report).and_then(|id| self.sessions.remove(id));
+        let admitted = self.admitted(key, class, report).and_then(|id| self.sessions.remove(id));
         let mut session = match (admitted, class.and_then(|class| self.sessions.row(class))) {
             (Some(session), _) => session,
             // A device that came back without a login, by a key that access points keep, has the Class of its last session.
@@ -232,28 +234,30 @@ impl WifiEngine {
         let age = Duration::from_secs(u64::from(report.delay_seconds) + u64::from(report.session_seconds));
         session.began = cx.now.mono - age;
         let row = session.row_mut();
-        row.acct_session_id.clone_from(&key.1);
+        row.nas.clone_from(&key.nas);
+        row.acct_session_id.clone_from(&key.acct_session_id);
         row.started_at = cx.now.stamp() - age;
         session
     }
 
     /// The session that was admitted and is reported now for the first time: by its Class, else, when it begins, by the device
-    /// at this access point. A session that has a name already is another one.
-    fn admitted(
-        &self,
-        point: &AccessPointName,
-        class: Option<SessionId>,
-        report: &SessionReport<'_>,
-    ) -> Option<SessionId> {
+    /// at this NAS, else at another one behind the same access point, for who asks and who reports may differ. A session that has a
+    /// name already is another one.
+    fn admitted(&self, key: &AcctKey, class: Option<SessionId>, report: &SessionReport<'_>) -> Option<SessionId> {
         let by_device = match report.status {
             SessionStatus::Start | SessionStatus::InterimUpdate => report.mac,
             SessionStatus::Stop => None,
         };
         let by_device = by_device.map(|mac| self.sessions.of_device(mac)).unwrap_or_default();
-        class.into_iter().chain(by_device).find(|&id| {
-            let session = self.sessions.get(id);
-            session.is_some_and(|s| s.row().acct_session_id.is_empty() && s.row().access_point == *point)
-        })
+        let is_unnamed = |id: SessionId| {
+            let row = self.sessions.get(id).map(Session::row);
+            row.is_some_and(|row| row.acct_session_id.is_empty() && row.access_point == key.access_point)
+        };
+        let here = NasOf { access_point: &key.access_point, nas: &key.nas };
+        let is_here = |id: SessionId| self.sessions.get(id).is_some_and(|session| session.is_at(here));
+        let by_device = || by_device.iter().copied().filter(|&id| is_unnamed(id));
+        let by_class = class.filter(|&id| is_unnamed(id));
+        by_class.or_else(|| by_device().find(|&id| is_here(id))).or_else(|| by_device().next())
     }
 
     fn handle_stop(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
@@ -284,11 +288,19 @@ impl WifiEngine {
         superseded
     }
 
-    /// The rows of an access point whose sessions are all over.
-    fn end_all_of(&mut self, cx: &mut Context<'_>, point: &AccessPointName, cause: &'static str) -> Vec<SessionRow> {
-        let ids = self.sessions.of_access_point(point);
+    /// The rows of a NAS whose sessions are all over.
+    fn end_all_of(
+        &mut self,
+        cx: &mut Context<'_>,
+        point: &AccessPointName,
+        nas: Nas<'_>,
+        cause: &'static str,
+    ) -> Vec<SessionRow> {
+        let nas = nas.to_string();
+        let nas = NasOf { access_point: point, nas: &nas };
+        let ids = self.sessions.of_nas(nas);
         let rows = ids.into_iter().filter_map(|id| self.finish_session(cx, id, cause)).collect();
-        self.unwritten.before(rows, Concern::AccessPoint(point))
+        self.unwritten.before(rows, Concern::Nas(nas))
     }
 
     /// What is known of a session that is over: it ended a moment ago, or its end is not written down yet.
@@ -405,8 +417,9 @@ fn reported(cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>, las
     });
     let row = SessionRow {
         id: SessionId::generate(cx.entropy),
-        access_point: key.0.clone(),
-        acct_session_id: key.1.clone(),
+        access_point: key.access_point.clone(),
+        nas: key.nas.clone(),
+        acct_session_id: key.acct_session_id.clone(),
         member,
         credential,
         username: Pii(username.to_owned()),

@@ -3,7 +3,7 @@
 use super::leave::judge_at;
 use super::login::{Login, StateKey};
 use super::receive::Question;
-use super::session::{PLACE_HELD, Session, Stage};
+use super::session::{NasOf, PLACE_HELD, Session, Stage};
 use super::terms::with_terms;
 use super::{Context, Socket, WifiEngine, about, record};
 use policy::wifi::Admission;
@@ -40,7 +40,9 @@ impl WifiEngine {
     ) {
         self.learn_success(login, admission.credential);
         let username = canonical_username(cx, admission, login);
-        let session = self.take_place(cx, &login.question, login.mac, admission, &username);
+        let (question, nas) = (&login.question, login.nas.as_str());
+        let arrival = Arrival { question, nas, mac: login.mac, username: &username, proven: true };
+        let session = self.take_place(cx, &arrival, admission);
         let pair =
             SessionKeyPair { recv: keys.recv_key.expose(), send: keys.send_key.expose(), salt: cx.entropy.bytes() };
         let question = &login.question;
@@ -123,29 +125,33 @@ impl WifiEngine {
         self.write_refusal(cx, login.mac, login.claim.username.as_deref(), refused);
     }
 
-    /// Holds the device's place. A device that logs in again where its session runs keeps the session: access points go on
+    /// Holds the device's place, if it has shown a key: an address anybody can take from the air, so somebody who sends hers could
+    /// fill a member's places with it. A device that only has its address takes its place when the access point reports it, if
+    /// there still is one (`Session::is_extra`).
+    ///
+    /// A device that logs in again where its session runs keeps the session: access points go on
     /// with the same Acct-Session-Id then, and tell no new Start.
     pub(super) fn take_place(
         &mut self,
         cx: &mut Context<'_>,
-        question: &Question,
-        mac: Option<MacAddress>,
+        arrival: &Arrival<'_>,
         admission: &Admission,
-        username: &str,
     ) -> SessionId {
+        let question = arrival.question;
         let timeout = Duration::from_secs(u64::from(admission.session_timeout_seconds));
-        let running = mac.and_then(|mac| self.running_here(question, admission, mac));
+        let running = self.running_here(arrival, admission);
         let accepted = Some((question.key(), *question.authenticator()));
         self.dirty = true;
         if let Some(id) = running {
             self.withdraw(id);
             if let Some(session) = self.sessions.get_mut(id) {
                 session.timeout = timeout;
+                arrival.nas.clone_into(&mut session.asked_by);
                 session.began = cx.now.mono;
                 session.accepted = accepted;
                 session.judge_at = judge_at(cx, admission);
                 session.begin_terms(admission);
-                session.stage = refreshed(cx, session.stage, timeout);
+                session.stage = refreshed(cx, session.stage, timeout, arrival.proven);
                 let row = session.row_mut();
                 row.credential = Some(admission.credential);
                 row.network = Some(admission.network.clone());
@@ -161,11 +167,12 @@ impl WifiEngine {
         let row = SessionRow {
             id,
             access_point: question.access_point.clone(),
+            nas: arrival.nas.to_owned(),
             acct_session_id: String::new(),
             member: Some(admission.member),
             credential: Some(admission.credential),
-            username: Pii(username.to_owned()),
-            mac,
+            username: Pii(arrival.username.to_owned()),
+            mac: arrival.mac,
             ip: None,
             network: Some(admission.network.clone()),
             vlan: admission.vlan,
@@ -180,8 +187,9 @@ impl WifiEngine {
             self.counters.sessions_shed += 1;
             return id;
         }
-        let stage = Stage::Admitted { place_until: cx.now.mono + PLACE_HELD };
+        let stage = admitted(cx, timeout, arrival.proven);
         let mut session = Session::new(row, stage, timeout);
+        arrival.nas.clone_into(&mut session.asked_by);
         session.began = cx.now.mono;
         session.judge_at = judge_at(cx, admission);
         session.begin_terms(admission);
@@ -190,19 +198,37 @@ impl WifiEngine {
         id
     }
 
-    fn running_here(&self, question: &Question, admission: &Admission, mac: MacAddress) -> Option<SessionId> {
-        self.sessions.of_device(mac).into_iter().find(|&id| {
-            self.sessions.get(id).is_some_and(|session| {
-                session.row().access_point == question.access_point && session.row().member == Some(admission.member)
-            })
-        })
+    fn running_here(&self, arrival: &Arrival<'_>, admission: &Admission) -> Option<SessionId> {
+        let here = NasOf { access_point: &arrival.question.access_point, nas: arrival.nas };
+        let is_it = |session: &Session| session.is_at(here) && session.row().member == Some(admission.member);
+        self.sessions.of_device(arrival.mac?).into_iter().find(|&id| self.sessions.get(id).is_some_and(is_it))
     }
 }
 
-/// The stage of a session whose device has logged in again.
-fn refreshed(cx: &Context<'_>, stage: Stage, timeout: Duration) -> Stage {
+/// Who was let in, and where.
+pub(super) struct Arrival<'a> {
+    pub(super) question: &'a Question,
+    /// What the NAS calls itself.
+    pub(super) nas: &'a str,
+    pub(super) mac: Option<MacAddress>,
+    pub(super) username: &'a str,
+    /// It has shown a key, or a handshake that its passphrase fits.
+    pub(super) proven: bool,
+}
+
+/// The stage of a session that its access point has not reported yet.
+fn admitted(cx: &Context<'_>, timeout: Duration, proven: bool) -> Stage {
+    match proven {
+        true => Stage::Admitted { place_until: cx.now.mono + PLACE_HELD },
+        false => Stage::Unreported { until: cx.now.mono + timeout },
+    }
+}
+
+/// The stage of a session whose device has logged in again. A place that a key took is not held longer for an address.
+fn refreshed(cx: &Context<'_>, stage: Stage, timeout: Duration, proven: bool) -> Stage {
     match stage {
-        Stage::Admitted { .. } | Stage::Unreported { .. } => Stage::Admitted { place_until: cx.now.mono + PLACE_HELD },
+        Stage::Admitted { .. } if !proven => stage,
+        Stage::Admitted { .. } | Stage::Unreported { .. } => admitted(cx, timeout, proven),
         Stage::Open { silent_at } => Stage::Open { silent_at: silent_at.max(cx.now.mono + timeout) },
     }
 }

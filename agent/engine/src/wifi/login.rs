@@ -35,6 +35,8 @@ pub(super) type StateKey = [u8; 16];
 pub(super) struct Login {
     /// The request that is being answered, or was answered last.
     pub(super) question: Question,
+    /// What the NAS that sent it calls itself.
+    pub(super) nas: String,
     pub(super) mac: Option<MacAddress>,
     pub(super) claim: Claim,
     /// The method of the last step that knew it.
@@ -117,7 +119,7 @@ impl WifiEngine {
     ) {
         match request.state {
             None => self.begin_login(cx, question, request, eap),
-            Some(state) => self.continue_login(cx, question, state, eap, request.mac),
+            Some(state) => self.continue_login(cx, question, request, state, eap),
         }
     }
 
@@ -136,6 +138,7 @@ impl WifiEngine {
         let token = self.logins.begin_work(state);
         let login = Login {
             question,
+            nas: request.nas.to_string(),
             mac: request.mac,
             claim: Claim::default(),
             method: None,
@@ -175,14 +178,14 @@ impl WifiEngine {
         &mut self,
         cx: &Context<'_>,
         question: Question,
+        request: &AccessRequest<'_>,
         state: &[u8],
         eap: Vec<u8>,
-        mac: Option<MacAddress>,
     ) {
         let key = StateKey::try_from(state).ok();
         let login = key.and_then(|key| self.logins.get_mut(&key).map(|login| (key, login)));
         let is_its = |login: &Login| {
-            login.question.access_point == question.access_point || (login.mac.is_some() && login.mac == mac)
+            login.question.access_point == question.access_point || (login.mac.is_some() && login.mac == request.mac)
         };
         let Some((key, login)) = login.filter(|(_, login)| is_its(login)) else {
             // Of before a restart, or given up: the device begins anew at once when it is told so.
@@ -198,6 +201,9 @@ impl WifiEngine {
         let Some(login) = self.logins.get_mut(&key) else { return };
         let Work::Waiting(conversation) = std::mem::replace(&mut login.work, Work::Working { token }) else { return };
         login.touched_at = cx.now.mono;
+        if !request.nas.is(&login.nas) {
+            login.nas = request.nas.to_string();
+        }
         let previous = std::mem::replace(&mut login.question, question);
         self.logins.moved(&key, &through);
         self.authentication_seen.arrived(&previous.key(), previous.authenticator());

@@ -7,6 +7,7 @@
 //!                                                       \--> search all, here or by a worker --/
 //! ```
 
+use super::answer::Arrival;
 use super::passphrase::KeySearch;
 use super::receive::Question;
 use super::terms::with_terms;
@@ -16,7 +17,7 @@ use policy::wifi::{Admission, Stage, WifiFacts, WifiQuestion, admit};
 use policy::{AccessPointProfile, CredentialKind, Outcome, Reason};
 use proto::radius::find_key::{Dialect, FindKey, FindKeyError};
 use proto::radius::mac_auth::{MacAuth, NotMacAuth};
-use proto::radius::{AttributeType, Code, KeyKind, Packet, VENDOR_MICROSOFT, Writer, vendor};
+use proto::radius::{AttributeType, Code, KeyKind, Nas, Packet, VENDOR_MICROSOFT, Writer, vendor};
 use proto::wpa::Handshake;
 use std::time::Duration;
 use values::{CredentialId, MacAddress, Mono, Secret, SessionId};
@@ -29,6 +30,8 @@ const NOTED_EVERY: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(super) struct Applicant {
     pub(super) question: Question,
+    /// What the NAS calls itself.
+    pub(super) nas: String,
     pub(super) mac: MacAddress,
     /// The network that it wants, where the access point says so.
     pub(super) ssid: Option<String>,
@@ -44,7 +47,8 @@ impl WifiEngine {
             Ok(asked) => asked,
             Err(why) => return self.refuse_login_without_eap(cx, &question, why),
         };
-        let mut applicant = Applicant { question, mac: asked.mac, ssid: asked.ssid, dialect: None };
+        let mut applicant =
+            Applicant { question, nas: Nas::of(packet).to_string(), mac: asked.mac, ssid: asked.ssid, dialect: None };
         match find_key {
             Some(Ok(find_key)) => {
                 applicant.ssid = Some(find_key.ssid.clone());
@@ -167,7 +171,10 @@ impl WifiEngine {
         let question = &applicant.question;
         // What nobody types needs no name; the id leads to the member and says nothing about her.
         let username = admission.credential.to_string();
-        let session = self.take_place(cx, question, Some(applicant.mac), admission, &username);
+        let mac = Some(applicant.mac);
+        let (nas, proven) = (applicant.nas.as_str(), applicant.dialect.is_some());
+        let arrival = Arrival { question, nas, mac, username: &username, proven };
+        let session = self.take_place(cx, &arrival, admission);
         let reply = question
             .reply(Code::AccessAccept)
             .text(AttributeType::USER_NAME, &username)

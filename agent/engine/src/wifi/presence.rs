@@ -12,7 +12,7 @@ use values::{MacAddress, MemberId, SessionId};
 pub enum SessionPhase {
     /// Let in a moment ago; the access point has not reported it yet.
     Admitted,
-    /// Let in, but the access point sends no accounting: it may be here.
+    /// Let in, but the access point sends no accounting, or the device has shown nothing but its address yet: it may be here.
     Unreported,
     Open,
     /// The access point was told other terms for it.

@@ -2,9 +2,9 @@
 //! Acct-Session-Id. It decides nothing; accounting.rs, login.rs and leave.rs move the sessions along.
 //!
 //! ```text
-//! login --> Admitted --60 s without Start--> Unreported --Session-Timeout--> forgotten
-//!              |                                 |
-//!              +-------- Accounting Start -------+--> Open --Stop, Accounting-On, silence--> ended (kept 5 minutes for a late Stop)
+//! login by a key --> Admitted --60 s without Start--> Unreported <-- login by an address alone
+//!                       |                              |  \--Session-Timeout--> forgotten
+//!                       +------ Accounting Start ------+--> Open --Stop, Accounting-On, silence--> ended (kept 5 minutes for a late Stop)
 //! ```
 //! Beside the stage, a session that has to go carries a [`Leaving`].
 
@@ -29,8 +29,38 @@ const ENDED_KEPT: Duration = Duration::from_secs(300);
 /// Ended sessions known at one time.
 const ENDED_MAX: usize = 1_024;
 
-/// The access point's own name of a session.
-pub(super) type AcctKey = (AccessPointName, String);
+/// The NAS's own name of a session.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AcctKey {
+    pub(super) access_point: AccessPointName,
+    pub(super) nas: String,
+    pub(super) acct_session_id: String,
+}
+
+impl AcctKey {
+    pub(super) fn of(row: &SessionRow) -> Self {
+        let (access_point, nas) = (row.access_point.clone(), row.nas.clone());
+        Self { access_point, nas, acct_session_id: row.acct_session_id.clone() }
+    }
+
+    pub(super) fn is_of(&self, row: &SessionRow) -> bool {
+        row.acct_session_id == self.acct_session_id && row.access_point == self.access_point && row.nas == self.nas
+    }
+}
+
+/// One NAS, by the access point of the site file that it stands behind and what it calls itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NasOf<'a> {
+    pub(super) access_point: &'a AccessPointName,
+    pub(super) nas: &'a str,
+}
+
+impl NasOf<'_> {
+    /// Whether a session is its. Where either says no name, the access point is one NAS.
+    pub(super) fn has(&self, row: &SessionRow) -> bool {
+        row.access_point == *self.access_point && (row.nas == self.nas || row.nas.is_empty() || self.nas.is_empty())
+    }
+}
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +82,8 @@ pub(super) struct Session {
     /// What others see, shared with the last Presence until it changes.
     view: Arc<SessionView>,
     pub(super) stage: Stage,
+    /// What the NAS called itself when it asked about the device last: some report sessions by another name.
+    pub(super) asked_by: String,
     /// Set while the session has to go.
     pub(super) leaving: Option<Leaving>,
     /// When its terms end and it must be judged again.
@@ -82,6 +114,7 @@ impl Session {
         Self {
             view,
             stage,
+            asked_by: String::new(),
             leaving: None,
             judge_at: None,
             told: None,
@@ -127,9 +160,13 @@ impl Session {
         }
     }
 
+    /// Whether it is at this NAS.
+    pub(super) fn is_at(&self, nas: NasOf<'_>) -> bool {
+        nas.has(self.row()) || (self.asked_by == nas.nas && self.row().access_point == *nas.access_point)
+    }
+
     fn acct_key(&self) -> Option<AcctKey> {
-        let row = self.row();
-        (!row.acct_session_id.is_empty()).then(|| (row.access_point.clone(), row.acct_session_id.clone()))
+        (!self.row().acct_session_id.is_empty()).then(|| AcctKey::of(self.row()))
     }
 }
 
@@ -158,7 +195,7 @@ impl Sessions {
         self.live.get(&id)
     }
 
-    /// For changes that leave access point, Acct-Session-Id, member and device as they are.
+    /// For changes that leave access point, NAS, Acct-Session-Id, member and device as they are.
     pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         self.live.get_mut(&id)
     }
@@ -246,6 +283,22 @@ impl Sessions {
         self.by_acct.get(key).copied()
     }
 
+    /// Names the NAS of a session that was open before its NAS was known: the device that reports itself under its Acct-Session-Id
+    /// is it.
+    pub(super) fn name_nas(&mut self, key: &AcctKey, mac: Option<MacAddress>) {
+        if key.nas.is_empty() || self.by_acct.contains_key(key) {
+            return;
+        }
+        let nameless = AcctKey { nas: String::new(), ..key.clone() };
+        let Some(&id) = self.by_acct.get(&nameless) else { return };
+        if self.live.get(&id).is_some_and(|session| session.row().mac == mac)
+            && let Some(mut session) = self.remove(id)
+        {
+            session.row_mut().nas.clone_from(&key.nas);
+            self.insert(session);
+        }
+    }
+
     pub(super) fn of_member(&self, member: MemberId) -> Vec<SessionId> {
         self.by_member.get(&member).cloned().unwrap_or_default()
     }
@@ -256,6 +309,10 @@ impl Sessions {
 
     pub(super) fn of_access_point(&self, name: &AccessPointName) -> Vec<SessionId> {
         self.live.iter().filter(|(_, session)| session.row().access_point == *name).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn of_nas(&self, nas: NasOf<'_>) -> Vec<SessionId> {
+        self.live.iter().filter(|(_, session)| session.is_at(nas)).map(|(id, _)| *id).collect()
     }
 
     pub(super) fn ids(&self) -> Vec<SessionId> {

@@ -11,10 +11,10 @@
 //! ```
 
 use super::receive::Question;
-use super::session::{AcctKey, SESSIONS_MAX};
+use super::session::{AcctKey, NasOf, SESSIONS_MAX};
 use policy::SessionRow;
 use std::collections::{BTreeMap, BTreeSet};
-use values::{AccessPointName, MacAddress, SessionId};
+use values::{MacAddress, SessionId};
 
 /// Accounting-Requests that wait for the disk. The store commits in groups within milliseconds; when this many wait, it is
 /// stuck, and access points try again. Half of what the store lets wait, so that commands always find room there.
@@ -46,7 +46,7 @@ struct Unsaved {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Concern<'a> {
     /// Accounting-On and Accounting-Off.
-    AccessPoint(&'a AccessPointName),
+    Nas(NasOf<'a>),
     /// A report: its session, and the others of its device, which its Start ends.
     Session { key: &'a AcctKey, mac: Option<MacAddress> },
 }
@@ -54,8 +54,8 @@ pub(super) enum Concern<'a> {
 impl Concern<'_> {
     fn is_about(&self, row: &SessionRow) -> bool {
         match self {
-            Self::AccessPoint(name) => row.access_point == **name,
-            Self::Session { key, mac } => is_named(row, key) || (mac.is_some() && row.mac == *mac),
+            Self::Nas(nas) => nas.has(row),
+            Self::Session { key, mac } => key.is_of(row) || (mac.is_some() && row.mac == *mac),
         }
     }
 }
@@ -136,10 +136,6 @@ impl Unwritten {
     /// The unsaved row of a session that is over.
     pub(super) fn ended(&self, key: &AcctKey) -> Option<&SessionRow> {
         let rows = self.unsaved.values().map(|unsaved| &unsaved.row);
-        rows.filter(|row| row.ended_at.is_some()).find(|row| is_named(row, key))
+        rows.filter(|row| row.ended_at.is_some()).find(|row| key.is_of(row))
     }
-}
-
-fn is_named(row: &SessionRow, (access_point, acct_session_id): &AcctKey) -> bool {
-    row.access_point == *access_point && row.acct_session_id == *acct_session_id
 }

@@ -1,6 +1,6 @@
 //! What an Access-Request says, by meaning (RFC 2865; RFC 3579; RFC 3580 for the spelling of stations).
 
-use super::{AttributeType, Packet};
+use super::{AttributeType, Nas, Packet};
 use std::net::IpAddr;
 use values::MacAddress;
 
@@ -17,7 +17,7 @@ pub struct AccessRequest<'a> {
     pub mac: Option<MacAddress>,
     pub called: Option<CalledStation<'a>>,
     pub framed_mtu: Option<u16>,
-    pub nas_identifier: Option<&'a str>,
+    pub nas: Nas<'a>,
     /// Sent by some access points with the first request already (RFC 2866, 5.5).
     pub acct_session_id: Option<&'a [u8]>,
 }
@@ -39,7 +39,7 @@ impl<'a> AccessRequest<'a> {
             mac: packet.text(AttributeType::CALLING_STATION_ID).and_then(|text| text.parse().ok()),
             called: packet.text(AttributeType::CALLED_STATION_ID).map(CalledStation::of),
             framed_mtu: packet.integer(AttributeType::FRAMED_MTU).and_then(|mtu| u16::try_from(mtu).ok()),
-            nas_identifier: packet.text(AttributeType::NAS_IDENTIFIER),
+            nas: Nas::of(packet),
             acct_session_id: packet.first(AttributeType::ACCT_SESSION_ID),
         }
     }

@@ -1,7 +1,7 @@
 //! What an Accounting-Request says, by meaning (RFC 2866; RFC 2869 for interim updates and gigawords).
 
 use super::access::framed_ip_address;
-use super::{AttributeType, Packet};
+use super::{AttributeType, Nas, Packet};
 use std::fmt;
 use std::net::IpAddr;
 use values::MacAddress;
@@ -40,7 +40,8 @@ pub struct Traffic {
 #[derive(Clone, Debug)]
 pub struct SessionReport<'a> {
     pub status: SessionStatus,
-    /// The access point's own name for the session; unique only there.
+    pub nas: Nas<'a>,
+    /// The NAS's own name for the session; unique only there.
     pub acct_session_id: &'a [u8],
     /// What our Access-Accept gave it to return.
     pub class: Option<&'a [u8]>,
@@ -66,10 +67,10 @@ pub enum SessionStatus {
 #[derive(Clone, Debug)]
 pub enum AccountingRequest<'a> {
     Session(SessionReport<'a>),
-    /// The access point has begun to work: every session of before is over.
-    AccountingOn,
+    /// This NAS has begun to work: every session of before is over.
+    AccountingOn(Nas<'a>),
     /// It is about to stop: every session is over.
-    AccountingOff,
+    AccountingOff(Nas<'a>),
 }
 
 impl<'a> AccountingRequest<'a> {
@@ -81,13 +82,14 @@ impl<'a> AccountingRequest<'a> {
             1 => SessionStatus::Start,
             2 => SessionStatus::Stop,
             3 => SessionStatus::InterimUpdate,
-            7 => return Ok(Self::AccountingOn),
-            8 => return Ok(Self::AccountingOff),
+            7 => return Ok(Self::AccountingOn(Nas::of(packet))),
+            8 => return Ok(Self::AccountingOff(Nas::of(packet))),
             other => return Err(AccountingError::UnknownStatusType(other)),
         };
         let acct_session_id = packet.first(AttributeType::ACCT_SESSION_ID).filter(|id| !id.is_empty());
         Ok(Self::Session(SessionReport {
             status,
+            nas: Nas::of(packet),
             acct_session_id: acct_session_id.ok_or(AccountingError::NoSessionId)?,
             class: packet.first(AttributeType::CLASS),
             user_name: packet.text(AttributeType::USER_NAME),

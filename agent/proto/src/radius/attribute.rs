@@ -64,6 +64,8 @@ attributes! {
     EXTENDED_ATTRIBUTE_5 = 245;
     // RFC 7268
     WLAN_AKM_SUITE = 188;
+    // RFC 3162
+    NAS_IPV6_ADDRESS = 95;
     // RFC 5176
     ERROR_CAUSE = 101;
 }

@@ -16,6 +16,7 @@ pub mod dictionary;
 pub mod find_key;
 mod hidden;
 pub mod mac_auth;
+mod nas;
 mod packet;
 pub mod radsec;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod writer;
 pub use attribute::AttributeType;
 pub use authentic::{Inauthentic, ReplyRule};
 pub use hidden::{KeyKind, hide_password, open_salted, reveal_password};
+pub use nas::Nas;
 pub use packet::{Attribute, Attributes, DecodeError, Packet};
 pub use writer::{EncodeError, SessionKeyPair, Tunnel, Writer};
 

@@ -237,7 +237,7 @@ fn accounting_is_read_by_meaning_with_64_bit_counters() {
         let bytes = writer.finish(SECRET).unwrap();
         match AccountingRequest::of(&Packet::decode(&bytes).unwrap()) {
             Ok(AccountingRequest::Session(report)) => Ok(Some((report.status, report.traffic))),
-            Ok(AccountingRequest::AccountingOn | AccountingRequest::AccountingOff) => Ok(None),
+            Ok(AccountingRequest::AccountingOn(_) | AccountingRequest::AccountingOff(_)) => Ok(None),
             Err(error) => Err(error),
         }
     };

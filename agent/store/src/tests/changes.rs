@@ -284,6 +284,7 @@ fn session(n: u8, ended_at: Option<i64>) -> SessionRow {
     SessionRow {
         id: SessionId::from_random([n; 16]),
         access_point: "front".parse().expect("a name"),
+        nas: "front-1".to_owned(),
         acct_session_id: format!("5F{n}"),
         member: Some(member_id(1)),
         credential: None,

@@ -10,6 +10,7 @@ fn session(n: u32, mac: Option<u8>) -> SessionRow {
     SessionRow {
         id: SessionId::from_random(u128::from(n).to_be_bytes()),
         access_point: "hall".parse().expect("a name"),
+        nas: String::new(),
         acct_session_id: format!("a{n}"),
         member: Some(member_id(1)),
         credential: Some(wifi_key(1).id),

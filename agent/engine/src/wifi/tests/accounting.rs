@@ -464,3 +464,68 @@ fn an_access_point_that_stops_ends_its_own_sessions_only() {
     assert_eq!(world.rows.last().and_then(|row| row.end_cause.as_deref()), Some("access-point-stopped"));
     assert_eq!(live(&mut world), ["b1"]);
 }
+
+/// Two NASes behind one controller, which count their sessions alike.
+fn behind_one_address(world: &mut World, names: [fn(Writer) -> Writer; 2]) {
+    for (n, name) in (1..).zip(names) {
+        assert!(world.account(n, name(report(n, 1, n, "00000001", None))));
+    }
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.presence.sessions.len(), 2, "the second is not the first under a new device");
+    let of = |rows: &[SessionRow], n| {
+        let row = rows.iter().rfind(|row| row.mac == Some(mac(n)));
+        row.map(|row| row.end_cause.clone()).expect("it was written down")
+    };
+    let restarted = names[0](on(9)).finish(SECRET).expect("it fits");
+    world.receive(Socket::Accounting, POINT, &restarted);
+    assert_eq!(of(&world.rows, 1).as_deref(), Some("access-point-restarted"));
+    assert_eq!(of(&world.rows, 2), None, "the other one's sessions go on");
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.presence.sessions.len(), 1);
+    let stop = names[1](report(10, 2, 2, "00000001", None)).integer(AttributeType::ACCT_TERMINATE_CAUSE, 1);
+    assert!(world.account(10, stop));
+    assert_eq!(of(&world.rows, 2).as_deref(), Some("user-request"));
+}
+
+#[test]
+fn what_a_controller_passes_on_is_kept_apart_by_nas() {
+    let by_name: [fn(Writer) -> Writer; 2] = [
+        |writer| writer.text(AttributeType::NAS_IDENTIFIER, "attic"),
+        |writer| writer.text(AttributeType::NAS_IDENTIFIER, "cellar"),
+    ];
+    let by_address: [fn(Writer) -> Writer; 2] = [
+        |writer| writer.attribute(AttributeType::NAS_IP_ADDRESS, &[10, 0, 1, 1]),
+        |writer| writer.attribute(AttributeType::NAS_IP_ADDRESS, &[10, 0, 1, 2]),
+    ];
+    let by_radio: [fn(Writer) -> Writer; 2] = [
+        |writer| writer.text(AttributeType::CALLED_STATION_ID, "0A-00-00-00-00-01:Harbour"),
+        |writer| writer.text(AttributeType::CALLED_STATION_ID, "0A-00-00-00-00-02:Harbour"),
+    ];
+    for names in [by_name, by_address, by_radio] {
+        behind_one_address(&mut World::new(), names);
+    }
+}
+
+/// The sessions of a proxy that says no name are one NAS's, as they were.
+#[test]
+fn a_nas_without_a_name_is_its_whole_access_point() {
+    let mut world = World::new();
+    assert!(world.account(1, report(1, 1, 1, "a1", None).text(AttributeType::NAS_IDENTIFIER, "attic")));
+    assert!(world.account(2, report(2, 1, 2, "a2", None).text(AttributeType::NAS_IDENTIFIER, "cellar")));
+    assert!(world.account(9, on(9)));
+    assert_eq!(live(&mut world), [""; 0]);
+}
+
+#[test]
+fn a_session_of_before_its_nas_was_known_goes_on_under_its_name() {
+    let mut world = World::new();
+    let class = class(&mut world, 1);
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    let open = vec![world.rows.last().expect("a row").clone()];
+    assert_eq!(open[0].nas, "");
+    let mut world = World::with(open);
+    let named = |writer: Writer| writer.text(AttributeType::NAS_IDENTIFIER, "attic");
+    assert!(world.account(2, named(report(2, 3, 1, "a1", Some(&class)))));
+    let last = world.rows.last().expect("a row");
+    assert_eq!((last.id.to_string(), last.nas.as_str(), world.rows.len()), (class, "attic", 1));
+}

@@ -225,6 +225,7 @@ fn devices_by_address_count_against_the_plans_limit() {
     let mut world = world_with(AccessPointProfile::Generic, devices);
     for n in [7, 8] {
         assert_eq!(ask(&mut world, by_address(n, mac(n), None)).code, Code::AccessAccept);
+        assert!(world.account(n, report(n, 1, n, &format!("a{n}"), None)));
     }
     assert_eq!(ask(&mut world, by_address(9, mac(9), None)).code, Code::AccessReject);
     assert_eq!(last(&world).code, "device-limit");
@@ -449,4 +450,57 @@ fn a_network_that_was_named_later_lacks_keys_until_they_are_added() {
     assert!(policy::wifi::device::unprepared(&world.snapshot).is_empty());
     let again = policy::apply::plan(&world.snapshot, policy::Actor::System, command, world.now, &mut world.entropy);
     assert_eq!(again.map(|_| ()).map_err(|reason| reason.code()), Err("already-so"));
+}
+
+#[test]
+fn what_may_be_typed_is_gathered_anew_only_when_a_passphrase_changes() {
+    let shared = |id: u8| passphrase(id, 1, None, PASSPHRASE, [id; 32]);
+    let world = world_with(AccessPointProfile::Generic, vec![shared(100)]);
+    let mut passphrases = super::super::passphrase::Passphrases::default();
+    let found = passphrases.candidates(&world.snapshot, SSID);
+    assert_eq!(found.len(), 1);
+    let badge = Credential { kind: CredentialKind::Badge { uid: Pii("04A1B2C3".into()) }, ..shared(101) };
+    let next = world.snapshot.with(&[Change::Credential(badge)]);
+    assert!(Arc::ptr_eq(&found, &passphrases.candidates(&next, SSID)), "a badge is typed nowhere");
+    let next = next.with(&[Change::Credential(shared(102))]);
+    assert_eq!(passphrases.candidates(&next, SSID).len(), 2);
+    let next = next.with(&[Change::Credential(Credential { revoked_at: Some(NOON), ..shared(100) })]);
+    let last = passphrases.candidates(&next, SSID).last().map(|last| last.credential);
+    assert_eq!(last, Some(credential_id(100)), "what was revoked is tried last");
+}
+
+/// Whoever copies the addresses of a member's devices from the air can have her access point ask about them as often as she likes.
+#[test]
+fn copied_addresses_take_no_place_from_a_key_or_from_each_other() {
+    let devices = (7..=12).map(|n| registered(100 + n, 1, mac(n))).collect();
+    let mut world = world_with(AccessPointProfile::Generic, devices);
+    for round in 0..5 {
+        for n in 7..=12 {
+            assert_eq!(ask(&mut world, by_address(n + 20 * round, mac(n), None)).code, Code::AccessAccept);
+        }
+        world.pass(Duration::from_secs(20));
+    }
+    assert!(!world.presence.is_here(member_id(1)), "nobody has seen a device of hers");
+    for n in 1..=2 {
+        let class = world.login(n, "user-1/1").text(AttributeType::CLASS).expect("let in, with our Class");
+        assert!(world.account(n, report(n, 1, n, &format!("a{n}"), Some(&class))));
+    }
+    // The limit holds for them all the same: who turns up beyond it has to go, and is not let in again.
+    let start = report(9, 1, 9, "a9", None).finish(SECRET).expect("it fits");
+    let orders = disconnects(&world.receive(Socket::Accounting, POINT, &start));
+    assert_eq!(orders.len(), 1);
+    assert_eq!(last(&world).facts.get("cause").map(String::as_str), Some("device-limit"));
+    assert_eq!(ask(&mut world, by_address(190, mac(10), None)).code, Code::AccessReject);
+    assert_eq!(last(&world).code, "device-limit");
+}
+
+#[test]
+fn a_handshake_takes_its_place_and_its_address_does_not_hold_it_any_longer() {
+    let mut world = world_with(AccessPointProfile::Hostapd, vec![its(None)]);
+    assert_eq!(ask(&mut world, by_handshake(1)).code, Code::AccessAccept);
+    world.pass(Duration::from_secs(50));
+    assert!(world.presence.is_here(member_id(1)));
+    assert_eq!(ask(&mut world, by_address(2, DEVICE, Some(SSID))).code, Code::AccessAccept);
+    world.pass(Duration::from_secs(12));
+    assert!(!world.presence.is_here(member_id(1)), "its minute is over");
 }

@@ -3,6 +3,7 @@
 use super::super::*;
 use super::world::*;
 use proto::radius::{AttributeType, Code, Writer};
+use values::{Entropy, SeededEntropy};
 
 #[test]
 fn a_member_is_let_in_with_her_terms() {
@@ -239,4 +240,38 @@ fn a_device_that_falls_silent_on_our_alert_is_told_of_by_its_reason() {
     world.pass(Duration::from_secs(61));
     assert_eq!(world.codes(), ["eap-tls-too-old"]);
     assert!(world.records[0].sentence.contains("only TLS 1.0"), "{}", world.records[0].sentence);
+}
+
+/// Two NASes behind one controller: a device that moves from one to the other is a session of its own there, and one that logs in
+/// again where it is keeps its own, though the NAS reports by another name than it asks.
+#[test]
+fn a_login_goes_on_with_the_session_of_its_nas() {
+    let mut world = World::new();
+    let class_at = |world: &mut World, identifier: u8, nas: &str| {
+        world.pass(Duration::from_millis(1));
+        let named = |writer: Writer| writer.text(AttributeType::NAS_IDENTIFIER, nas).finish(SECRET).expect("it fits");
+        let challenge = world.exchange(&named(asking(world, identifier, None, &identity(1)))).expect("an answer");
+        let state = challenge.state().expect("a State");
+        let request = named(asking(world, identifier + 1, Some(&state), &proof(2, "user-1/1")));
+        let accept = world.exchange(&request).expect("an answer");
+        accept.text(AttributeType::CLASS).expect("our Class")
+    };
+    let first = class_at(&mut world, 10, "east");
+    let start = report(1, 1, 1, "a1", Some(&first)).attribute(AttributeType::NAS_IP_ADDRESS, &[10, 0, 1, 1]);
+    assert!(world.account(1, start));
+    assert_eq!(class_at(&mut world, 20, "east"), first);
+    assert_ne!(class_at(&mut world, 30, "west"), first);
+}
+
+fn asking(world: &World, identifier: u8, state: Option<&[u8]>, eap: &[u8]) -> Writer {
+    let mut authenticator = [0; 16];
+    (&mut SeededEntropy(world.now.mono.0 * 2 + u64::from(state.is_some())) as &mut dyn Entropy)
+        .fill(&mut authenticator);
+    let writer = Writer::request(Code::AccessRequest, identifier, authenticator)
+        .text(AttributeType::CALLING_STATION_ID, &mac(1).to_string())
+        .eap_message(eap);
+    match state {
+        Some(state) => writer.attribute(AttributeType::STATE, state),
+        None => writer,
+    }
 }

@@ -256,3 +256,22 @@ fn a_certificate_near_its_end_is_told_of_when_it_is_used() {
     let told = world.records.last().expect("a record");
     assert!(told.code == "radsec-certificate-ends" && told.sentence.contains("certificate attic"), "{}", told.sentence);
 }
+
+/// A proxy whose access points share its certificate, and one of which restarts.
+#[test]
+fn access_points_that_share_a_certificate_end_their_own_sessions_only() {
+    let mut world = world();
+    connect(&mut world, LINE, "attic", 1);
+    let named =
+        |writer: Writer, nas: &str| writer.text(AttributeType::NAS_IDENTIFIER, nas).finish(RADSEC).expect("it fits");
+    for (n, nas) in [(1, "east"), (2, "west")] {
+        let start = named(report(n, 1, n, "00000001", None), nas);
+        assert_eq!(receive(&mut world, LINE, &start).len(), 1);
+    }
+    let on = Writer::request(Code::AccountingRequest, 9, [0; 16]).integer(AttributeType::ACCT_STATUS_TYPE, 7);
+    receive(&mut world, LINE, &named(on, "east"));
+    world.pass(Duration::from_secs(1));
+    let here: Vec<_> = world.presence.sessions.iter().map(|session| session.row.nas.as_str()).collect();
+    assert_eq!(here, ["west"]);
+    assert!(world.presence.is_here(member_id(2)) && !world.presence.is_here(member_id(1)));
+}
