@@ -1,5 +1,10 @@
 //! All policy state at one moment, immutable. The Registrar makes the next one from this one and a list of changes; readers
-//! keep the one they hold for as long as a decision takes.
+//! keep the one they hold for as long as a decision takes. Two snapshots share what did not change between them, so that the
+//! next one costs the same however many members there are ([`SharedMap`]).
+
+mod shared;
+
+pub use shared::SharedMap;
 
 use crate::access_point::AccessPointCertificate;
 use crate::apply::Change;
@@ -8,15 +13,15 @@ use crate::print::{PrintAccount, Reservation, Settlement};
 use crate::reason::Reason;
 use crate::site::{Device, Plan, SiteModel};
 use crate::wifi::VlanTest;
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
 use std::sync::Arc;
 use values::{
     AccessPointName, BookingId, CredentialId, DeviceName, JobId, MacAddress, MemberId, NetworkName, PassId,
     ResourceName, Secret, TeamId, Timestamp,
 };
 
-/// A map that is shared between snapshots until it changes.
-pub type Shared<K, V> = Arc<BTreeMap<K, Arc<V>>>;
+/// Objects that are shared between snapshots until they change.
+pub type Shared<K, V> = SharedMap<K, Arc<V>>;
 
 /// A room or desk that can be had for a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,21 +62,26 @@ pub struct Snapshot {
     pub vlan_tests: Shared<NetworkName, VlanTest>,
     /// The RadSec certificate of each access point that has one.
     pub access_point_certificates: Shared<AccessPointName, AccessPointCertificate>,
-    index: Arc<Index>,
+    index: Index,
 }
 
-/// Look-ups by what the network shows us, kept beside the maps.
+/// Look-ups by what the network shows us and by whose it is, kept beside the maps.
 #[derive(Clone, Debug, Default)]
 struct Index {
-    wifi_username: BTreeMap<String, CredentialId>,
-    print_username: BTreeMap<String, CredentialId>,
-    badge: BTreeMap<String, CredentialId>,
-    /// By the fingerprint in hexadecimal.
-    certificate: BTreeMap<String, CredentialId>,
-    /// Registered devices, and passphrases of one device: by MAC address, each kind with a map of its own.
-    registered: BTreeMap<String, CredentialId>,
-    passphrase: BTreeMap<String, CredentialId>,
-    email: BTreeMap<String, MemberId>,
+    wifi_username: SharedMap<Arc<str>, CredentialId>,
+    print_username: SharedMap<Arc<str>, CredentialId>,
+    badge: SharedMap<Arc<str>, CredentialId>,
+    /// By the certificate's fingerprint.
+    certificate: SharedMap<[u8; 32], CredentialId>,
+    /// Registered devices, and passphrases of one device: each kind with a map of its own.
+    registered: SharedMap<MacAddress, CredentialId>,
+    passphrase: SharedMap<MacAddress, CredentialId>,
+    /// In lower case.
+    email: SharedMap<Arc<str>, MemberId>,
+    team_name: SharedMap<Arc<str>, TeamId>,
+    /// All that a member was ever given, in the order of the ids.
+    credentials: SharedMap<MemberId, Arc<Vec<CredentialId>>>,
+    passes: SharedMap<MemberId, Arc<Vec<PassId>>>,
 }
 
 /// What was loaded from the store, before the look-ups are built.
@@ -103,20 +113,20 @@ impl Snapshot {
             passes: by(loaded.passes, |pass| pass.id),
             credentials: by(loaded.credentials, |credential| credential.id),
             devices: by(loaded.devices, |device| device.name.clone()),
-            print_accounts: Arc::new(
-                loaded.print_accounts.into_iter().map(|(id, account)| (id, Arc::new(account))).collect(),
-            ),
+            print_accounts: loaded.print_accounts.into_iter().map(|(id, account)| (id, Arc::new(account))).collect(),
             reservations: by(loaded.reservations, |reservation| reservation.job),
             resources: Shared::default(),
             bookings: Shared::default(),
             vlan_tests: by(loaded.vlan_tests, |test| test.network.clone()),
             access_point_certificates: by(loaded.access_point_certificates, |issued| issued.access_point.clone()),
-            index: Arc::default(),
+            index: Index::default(),
         };
         let mut index = Index::default();
         snapshot.members.values().for_each(|member| index.add_member(member));
+        snapshot.teams.values().for_each(|team| index.add_team(team));
+        snapshot.passes.values().for_each(|pass| index.add_pass(pass));
         snapshot.credentials.values().for_each(|credential| index.add_credential(credential));
-        snapshot.index = Arc::new(index);
+        snapshot.index = index;
         snapshot
     }
 
@@ -136,29 +146,33 @@ impl Snapshot {
             Change::Admin(hash) => self.admin = hash.clone(),
             Change::Site(site) => self.site = Arc::clone(site),
             Change::Member(member) => {
-                let index = Arc::make_mut(&mut self.index);
-                if let Some(old) = self.members.get(&member.id) {
-                    index.email.remove(&old.email.0.to_lowercase());
+                let old = self.members.insert(member.id, Arc::new(member.clone()));
+                if let Some(old) = old.filter(|old| old.email != member.email) {
+                    self.index.email.remove(old.email.0.to_lowercase().as_str());
                 }
-                index.add_member(member);
-                insert(&mut self.members, member.id, member);
+                self.index.add_member(member);
             }
-            Change::Team(team) => insert(&mut self.teams, team.id, team),
-            Change::Pass(pass) => insert(&mut self.passes, pass.id, pass),
+            Change::Team(team) => {
+                let old = self.teams.insert(team.id, Arc::new(team.clone()));
+                if let Some(old) = old.filter(|old| old.name != team.name) {
+                    self.index.team_name.remove(old.name.as_str());
+                }
+                self.index.add_team(team);
+            }
+            Change::Pass(pass) => {
+                self.index.add_pass(pass);
+                insert(&mut self.passes, pass.id, pass);
+            }
             Change::Credential(credential) => {
-                Arc::make_mut(&mut self.index).add_credential(credential);
+                self.index.add_credential(credential);
                 insert(&mut self.credentials, credential.id, credential);
             }
             Change::Device(device) => insert(&mut self.devices, device.name.clone(), device),
-            Change::DeviceRemoved(name) => {
-                Arc::make_mut(&mut self.devices).remove(name);
-            }
+            Change::DeviceRemoved(name) => drop(self.devices.remove(name)),
             Change::AccessPointCertificate(issued) => {
                 insert(&mut self.access_point_certificates, issued.access_point.clone(), issued);
             }
-            Change::AccessPointCertificateRemoved(name) => {
-                Arc::make_mut(&mut self.access_point_certificates).remove(name);
-            }
+            Change::AccessPointCertificateRemoved(name) => drop(self.access_point_certificates.remove(name)),
             Change::VlanTest(test) => insert(&mut self.vlan_tests, test.network.clone(), test),
             Change::PrintReserved { reservation, account } => {
                 insert(&mut self.reservations, reservation.job, reservation);
@@ -167,7 +181,7 @@ impl Snapshot {
             Change::PrintSettled { job, member, settlement, account, .. } => {
                 // What needs checking stays reserved until a counter or a person settles it.
                 if !matches!(settlement, Settlement::NeedsChecking) {
-                    Arc::make_mut(&mut self.reservations).remove(job);
+                    self.reservations.remove(job);
                 }
                 insert(&mut self.print_accounts, *member, account);
             }
@@ -178,12 +192,12 @@ impl Snapshot {
     /// The Wi-Fi key with this user name, realm and case set aside; revoked ones included, so that `why` can say so.
     #[must_use]
     pub fn wifi_key(&self, username: &str) -> Option<&Credential> {
-        self.by_index(&self.index.wifi_username, &self.bare_username(username))
+        self.by_index(&self.index.wifi_username, self.bare_username(username).as_str())
     }
 
     #[must_use]
     pub fn print_token(&self, username: &str) -> Option<&Credential> {
-        self.by_index(&self.index.print_username, &self.bare_username(username))
+        self.by_index(&self.index.print_username, self.bare_username(username).as_str())
     }
 
     /// The badge with this canonical UID ([`crate::people::canonical_uid`]), unless it was revoked and given to nobody since.
@@ -195,24 +209,24 @@ impl Snapshot {
     /// The device certificate with this SHA-256; revoked ones included, so that `why` can say so.
     #[must_use]
     pub fn device_certificate(&self, fingerprint: &[u8; 32]) -> Option<&Credential> {
-        self.by_index(&self.index.certificate, &hex(fingerprint))
+        self.by_index(&self.index.certificate, fingerprint)
     }
 
     /// The registration of this device for MAC authentication; revoked ones included.
     #[must_use]
     pub fn registered_device(&self, mac: MacAddress) -> Option<&Credential> {
-        self.by_index(&self.index.registered, &mac.to_string())
+        self.by_index(&self.index.registered, &mac)
     }
 
     /// The passphrase that was issued for this device alone; revoked ones included.
     #[must_use]
     pub fn passphrase_of_device(&self, mac: MacAddress) -> Option<&Credential> {
-        self.by_index(&self.index.passphrase, &mac.to_string())
+        self.by_index(&self.index.passphrase, &mac)
     }
 
     #[must_use]
     pub fn member_by_email(&self, email: &str) -> Option<&Member> {
-        self.index.email.get(&email.to_lowercase()).and_then(|id| self.members.get(id)).map(AsRef::as_ref)
+        self.index.email.get(email.to_lowercase().as_str()).and_then(|id| self.members.get(id)).map(AsRef::as_ref)
     }
 
     /// A member by id, e-mail address or exact name where only one has it.
@@ -237,7 +251,7 @@ impl Snapshot {
 
     #[must_use]
     pub fn team_by_name(&self, name: &str) -> Option<&Team> {
-        self.teams.values().find(|team| team.name == name).map(AsRef::as_ref)
+        self.index.team_name.get(name).and_then(|id| self.teams.get(id)).map(AsRef::as_ref)
     }
 
     #[must_use]
@@ -246,11 +260,13 @@ impl Snapshot {
     }
 
     pub fn credentials_of(&self, member: MemberId) -> impl Iterator<Item = &Credential> {
-        self.credentials.values().map(AsRef::as_ref).filter(move |credential| credential.member == member)
+        let ids = self.index.credentials.get(&member).into_iter().flat_map(|ids| ids.iter());
+        ids.filter_map(|id| self.credentials.get(id)).map(AsRef::as_ref)
     }
 
     pub fn passes_of(&self, member: MemberId) -> impl Iterator<Item = &Pass> {
-        self.passes.values().map(AsRef::as_ref).filter(move |pass| pass.member == member)
+        let ids = self.index.passes.get(&member).into_iter().flat_map(|ids| ids.iter());
+        ids.filter_map(|id| self.passes.get(id)).map(AsRef::as_ref)
     }
 
     /// A user name as it is stored: lower case, without this site's realm.
@@ -262,30 +278,60 @@ impl Snapshot {
         }
     }
 
-    fn by_index(&self, index: &BTreeMap<String, CredentialId>, key: &str) -> Option<&Credential> {
+    fn by_index<K, Q>(&self, index: &SharedMap<K, CredentialId>, key: &Q) -> Option<&Credential>
+    where
+        K: Ord + Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
         index.get(key).and_then(|id| self.credentials.get(id)).map(AsRef::as_ref)
     }
 }
 
 impl Index {
     fn add_member(&mut self, member: &Member) {
-        self.email.insert(member.email.0.to_lowercase(), member.id);
+        self.email.insert(member.email.0.to_lowercase().into(), member.id);
     }
 
-    /// A live credential takes its key over from a revoked one, never the other way round.
+    fn add_team(&mut self, team: &Team) {
+        self.team_name.insert(team.name.as_str().into(), team.id);
+    }
+
+    fn add_pass(&mut self, pass: &Pass) {
+        add_to(&mut self.passes, pass.member, pass.id);
+    }
+
     fn add_credential(&mut self, credential: &Credential) {
-        let (map, key) = match &credential.kind {
-            CredentialKind::WifiKey { username, .. } => (&mut self.wifi_username, username.clone()),
-            CredentialKind::PrintToken { username, .. } => (&mut self.print_username, username.clone()),
-            CredentialKind::Badge { uid } => (&mut self.badge, uid.0.clone()),
-            CredentialKind::DeviceCertificate { fingerprint, .. } => (&mut self.certificate, hex(fingerprint)),
-            CredentialKind::RegisteredDevice { mac } => (&mut self.registered, mac.to_string()),
-            CredentialKind::WifiPassphrase { mac: Some(mac), .. } => (&mut self.passphrase, mac.to_string()),
-            CredentialKind::WifiPassphrase { mac: None, .. } => return,
-        };
-        if credential.revoked_at.is_none() || !map.contains_key(&key) {
-            map.insert(key, credential.id);
+        add_to(&mut self.credentials, credential.member, credential.id);
+        match &credential.kind {
+            CredentialKind::WifiKey { username, .. } => lead(&mut self.wifi_username, username.as_str(), credential),
+            CredentialKind::PrintToken { username, .. } => {
+                lead(&mut self.print_username, username.as_str(), credential);
+            }
+            CredentialKind::Badge { uid } => lead(&mut self.badge, uid.0.as_str(), credential),
+            CredentialKind::DeviceCertificate { fingerprint, .. } => {
+                lead(&mut self.certificate, *fingerprint, credential);
+            }
+            CredentialKind::RegisteredDevice { mac } => lead(&mut self.registered, *mac, credential),
+            CredentialKind::WifiPassphrase { mac: Some(mac), .. } => lead(&mut self.passphrase, *mac, credential),
+            CredentialKind::WifiPassphrase { mac: None, .. } => {}
         }
+    }
+}
+
+/// Leads what the network shows to a credential. A live one takes its key over from a revoked one, never the other way round.
+fn lead<K: Ord + Clone>(map: &mut SharedMap<K, CredentialId>, key: impl Into<K>, credential: &Credential) {
+    let key = key.into();
+    if credential.revoked_at.is_none() || !map.contains_key(&key) {
+        map.insert(key, credential.id);
+    }
+}
+
+/// Adds what is a member's to what she has.
+fn add_to<I: Ord + Copy>(map: &mut SharedMap<MemberId, Arc<Vec<I>>>, member: MemberId, id: I) {
+    let mut ids = map.get(&member).cloned().unwrap_or_default();
+    if let Err(at) = ids.binary_search(&id) {
+        Arc::make_mut(&mut ids).insert(at, id);
+        map.insert(member, ids);
     }
 }
 
@@ -297,10 +343,10 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn by<K: Ord, V>(values: Vec<V>, key: impl Fn(&V) -> K) -> Shared<K, V> {
-    Arc::new(values.into_iter().map(|value| (key(&value), Arc::new(value))).collect())
+fn by<K: Ord + Clone, V>(values: Vec<V>, key: impl Fn(&V) -> K) -> Shared<K, V> {
+    values.into_iter().map(|value| (key(&value), Arc::new(value))).collect()
 }
 
 fn insert<K: Ord + Clone, V: Clone>(map: &mut Shared<K, V>, key: K, value: &V) {
-    Arc::make_mut(map).insert(key, Arc::new(value.clone()));
+    map.insert(key, Arc::new(value.clone()));
 }

@@ -265,9 +265,9 @@ impl PrintEngine {
 /// Whether anything changed that a job's price or permission depends on.
 fn concerns_printing(old: &Snapshot, new: &Snapshot) -> bool {
     !(Arc::ptr_eq(&old.site, &new.site)
-        && Arc::ptr_eq(&old.members, &new.members)
-        && Arc::ptr_eq(&old.passes, &new.passes)
-        && Arc::ptr_eq(&old.print_accounts, &new.print_accounts))
+        && old.members.is_same_as(&new.members)
+        && old.passes.is_same_as(&new.passes)
+        && old.print_accounts.is_same_as(&new.print_accounts))
 }
 
 fn held_outcome(reason: &Reason) -> Outcome {

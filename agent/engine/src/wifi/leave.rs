@@ -167,32 +167,18 @@ enum Concerned {
     Members(BTreeSet<MemberId>),
 }
 
+/// Takes as long as there were changes, however many members there are.
 fn concerned(old: &Snapshot, new: &Snapshot) -> Concerned {
-    let is_same_place = Arc::ptr_eq(&old.site, &new.site) && Arc::ptr_eq(&old.vlan_tests, &new.vlan_tests);
-    if !is_same_place || !Arc::ptr_eq(&old.teams, &new.teams) {
+    let is_same_place = Arc::ptr_eq(&old.site, &new.site) && old.vlan_tests.is_same_as(&new.vlan_tests);
+    if !is_same_place || !old.teams.is_same_as(&new.teams) {
         return Concerned::Everybody;
     }
     let mut members = BTreeSet::new();
-    differing(&old.members, &new.members, |member| members.insert(member.id));
-    differing(&old.credentials, &new.credentials, |credential| members.insert(credential.member));
-    differing(&old.passes, &new.passes, |pass| members.insert(pass.member));
+    let mut add = |member: MemberId| {
+        members.insert(member);
+    };
+    old.members.differing(&new.members, |member| add(member.id));
+    old.credentials.differing(&new.credentials, |credential| add(credential.member));
+    old.passes.differing(&new.passes, |pass| add(pass.member));
     Concerned::Members(members)
-}
-
-/// Calls `tell` with every value that is in one map and not, as the same value, in the other.
-fn differing<K: Ord, V>(
-    old: &policy::snapshot::Shared<K, V>,
-    new: &policy::snapshot::Shared<K, V>,
-    mut tell: impl FnMut(&V) -> bool,
-) {
-    if Arc::ptr_eq(old, new) {
-        return;
-    }
-    for (one, other) in [(old, new), (new, old)] {
-        for (key, value) in one.iter() {
-            if !other.get(key).is_some_and(|known| Arc::ptr_eq(known, value)) {
-                tell(value);
-            }
-        }
-    }
 }

@@ -6,10 +6,9 @@
 //! of keys a second. A device that used a passphrase before is found without a search.
 
 use super::mac_auth::Applicant;
-use policy::Credential;
-use policy::Snapshot;
 use policy::snapshot::Shared;
 use policy::wifi::device::{Candidate, candidates};
+use policy::{Credential, CredentialKind, Snapshot};
 use proto::wpa::Handshake;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,11 +62,34 @@ impl KeySearch {
     }
 }
 
-/// Which of the credentials may be typed on each SSID, as long as they stay the same.
+/// Which of the credentials may be typed on each SSID, as long as the passphrases among them stay the same.
 #[derive(Debug, Default)]
 struct Known {
     credentials: Shared<CredentialId, Credential>,
     by_ssid: BTreeMap<String, Arc<[Candidate]>>,
+}
+
+impl Known {
+    /// Forgets what was found when a passphrase was issued, revoked or prepared since; other credentials do not matter.
+    fn follow(&mut self, snapshot: &Snapshot) {
+        let mut is_outdated = false;
+        self.credentials.differing(&snapshot.credentials, |credential| is_outdated |= is_passphrase(credential));
+        if is_outdated {
+            self.by_ssid.clear();
+        }
+        self.credentials = snapshot.credentials.clone();
+    }
+}
+
+const fn is_passphrase(credential: &Credential) -> bool {
+    match credential.kind {
+        CredentialKind::WifiPassphrase { .. } => true,
+        CredentialKind::WifiKey { .. }
+        | CredentialKind::Badge { .. }
+        | CredentialKind::PrintToken { .. }
+        | CredentialKind::DeviceCertificate { .. }
+        | CredentialKind::RegisteredDevice { .. } => false,
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -96,9 +118,7 @@ pub(super) struct Passphrases {
 impl Passphrases {
     /// What may have been typed on an SSID.
     pub(super) fn candidates(&mut self, snapshot: &Snapshot, ssid: &str) -> Arc<[Candidate]> {
-        if !Arc::ptr_eq(&self.known.credentials, &snapshot.credentials) {
-            self.known = Known { credentials: Arc::clone(&snapshot.credentials), by_ssid: BTreeMap::new() };
-        }
+        self.known.follow(snapshot);
         if let Some(known) = self.known.by_ssid.get(ssid) {
             return Arc::clone(known);
         }

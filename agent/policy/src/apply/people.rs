@@ -8,7 +8,7 @@ use crate::schedule::spoken;
 use std::collections::BTreeMap;
 use values::{CredentialId, Entropy, MacAddress, MemberId, PassId, Pii, PlanName, Secret, TeamId, Timestamp};
 
-/// Four times the largest single coworking house known to us; the snapshot is copied map by map on each change.
+/// Four times the largest single coworking house known to us; all of them are held in memory.
 const MEMBERS_MAX: usize = 20_000;
 /// Teams are companies in the house.
 const TEAMS_MAX: usize = 2_000;
