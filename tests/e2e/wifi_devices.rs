@@ -96,7 +96,8 @@ fn session(daemon: &Daemon, mac: MacAddress) -> Session {
     let sessions = daemon.wait_until("the session", SOON, || {
         daemon.wifi_sessions().into_iter().find(|session| session["mac"] == mac.to_string())
     });
-    assert_eq!(sessions["state"], "admitted");
+    // By a handshake it has its place; by its address alone not before its access point reports it.
+    assert!(sessions["state"] == "admitted" || sessions["state"] == "unreported", "{sessions}");
     Session {
         acct_session_id: format!("{}-1", plain(mac)),
         mac,

@@ -14,7 +14,7 @@ export function sessionNote(state: SessionState): string | null {
     case 'admitted':
       return 'joining …'
     case 'unreported':
-      return 'let in; the access point reports no accounting, so it may have left'
+      return 'let in; the access point has not reported it, so it may have left'
     case 'changing':
       return 'getting new terms …'
     case 'disconnecting':
