@@ -5,8 +5,13 @@
 //! It knows no packet and decides about no person: a device that is held back is refused and may come again.
 //!
 //! ```text
+//! one device, or one device and name:
 //! 10 wrong keys: free     11th: 1 s    12th: 2 s   ...   17th and on: 60 s     a right key, or ten quiet minutes: forgotten
+//! one name, all devices together:
+//! wrong keys of 8 devices in ten minutes: free     of a 9th: 1 s    of a 10th: 2 s   ...   of a 23rd and more: 15 s
 //! ```
+//! A name is held back for its owner's new device too, which nobody can tell from a stranger's, so it is held back for seconds only,
+//! and only once many devices have guessed. That still leaves who makes up a device for each guess four a minute at keys of 80 bits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,6 +29,12 @@ const HOLD_MAX: Duration = Duration::from_secs(60);
 const DOUBLINGS_MAX: u32 = 6;
 /// Who has been quiet for so long begins anew.
 const REMEMBERED: Duration = Duration::from_secs(600);
+/// Devices whose wrong keys for one name cost only themselves: an owner, her family and a few neighbours who mistype.
+const DEVICES_FREE: usize = 8;
+/// The longest that a name is held back for all devices together. It grows by a second with each further device.
+const NAME_HOLD_MAX: Duration = Duration::from_secs(15);
+/// Devices that are told apart for one name: more do not make the hold longer. Some 24 octets each.
+const DEVICES_OF_NAME_MAX: usize = DEVICES_FREE + NAME_HOLD_MAX.as_secs() as usize;
 /// Devices, and names, whose failures are remembered; beyond that who failed longest ago is forgotten. To make us forget a
 /// device, an attacker has to fail as often with as many others, each time with a whole TLS handshake. Some 200 octets each.
 const FAILING_MAX: usize = 4_096;
@@ -65,13 +76,18 @@ impl Identity {
 /// A device at an access point.
 pub(super) type Station = (AccessPointName, MacAddress);
 
+/// A device that claims a name; none where the access point does not say which.
+type Guesser = (Identity, Option<MacAddress>);
+
 /// Whom a device claimed to be when it failed last.
 pub(super) type Claimed = (Option<MemberId>, Option<CredentialId>);
 
 #[derive(Debug, Default)]
 pub(super) struct BackOff {
     stations: Failing<Station>,
-    identities: Failing<Identity>,
+    /// A device's guesses at one name, at whichever access point.
+    guessers: Failing<Guesser>,
+    names: Names,
     claimed: BTreeMap<Station, Claimed>,
     trusted: Trusted,
 }
@@ -88,9 +104,13 @@ impl BackOff {
         self.claimed.get(station).copied().unwrap_or_default()
     }
 
-    /// How long a name's next try has to wait, unless it comes from a device that has shown its key before.
+    /// How long a device's next try by this name has to wait, unless it has shown its key before.
     pub(super) fn identity_held(&self, identity: &Identity, mac: Option<MacAddress>, now: Mono) -> Option<Duration> {
-        if self.trusts(identity, mac) { None } else { self.identities.held(identity, now) }
+        if self.trusts(identity, mac) {
+            return None;
+        }
+        let own = self.guessers.held(&(identity.clone(), mac), now);
+        own.max(self.names.held(identity, now))
     }
 
     fn trusts(&self, identity: &Identity, mac: Option<MacAddress>) -> bool {
@@ -111,7 +131,8 @@ impl BackOff {
     ) {
         let mac = station.as_ref().map(|(_, mac)| *mac);
         if let Some(identity) = identity.filter(|identity| fault == Fault::Guess && !self.trusts(identity, mac)) {
-            self.identities.failed(identity, fault, now);
+            self.names.failed(identity.clone(), mac, now);
+            self.guessers.failed((identity, mac), fault, now);
         }
         if let Some(station) = station {
             if let Some(forgotten) = self.stations.failed(station.clone(), fault, now) {
@@ -124,6 +145,7 @@ impl BackOff {
     /// A device showed the key of a credential: it is trusted from now on, and its own failures are forgotten. Those of others
     /// with the same name are not.
     pub(super) fn succeeded(&mut self, station: &Station, credential: CredentialId) {
+        self.guessers.forget(&(Identity::Known(credential), Some(station.1)));
         self.stations.forget(station);
         self.claimed.remove(station);
         self.trusted.add(credential, station.1);
@@ -223,6 +245,54 @@ fn hold(failures: u32, free: u32) -> Option<Duration> {
     Some((HOLD_FIRST * (1 << beyond.min(DOUBLINGS_MAX))).min(HOLD_MAX))
 }
 
+/// Names at which devices have guessed of late.
+#[derive(Debug, Default)]
+struct Names {
+    guessed: BTreeMap<Identity, Guessed>,
+    /// Who was guessed at longest ago comes first.
+    order: BTreeMap<u64, Identity>,
+    last_turn: u64,
+}
+
+#[derive(Debug)]
+struct Guessed {
+    /// Each device once, by when it did last; the one that did longest ago comes first.
+    by: Vec<(Option<MacAddress>, Mono)>,
+    until: Mono,
+    /// Its place in `order`.
+    turn: u64,
+}
+
+impl Names {
+    fn held(&self, name: &Identity, now: Mono) -> Option<Duration> {
+        let left = self.guessed.get(name)?.until.since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    fn failed(&mut self, name: Identity, mac: Option<MacAddress>, now: Mono) {
+        let known = self.guessed.remove(&name);
+        let mut by = known.map_or_else(Vec::new, |known| {
+            self.order.remove(&known.turn);
+            known.by
+        });
+        by.retain(|(known, at)| *known != mac && now.since(*at) < REMEMBERED);
+        if by.len() >= DEVICES_OF_NAME_MAX {
+            by.remove(0);
+        }
+        by.push((mac, now));
+        let seconds = u64::try_from(by.len().saturating_sub(DEVICES_FREE)).unwrap_or(u64::MAX);
+        let until = now + Duration::from_secs(seconds).min(NAME_HOLD_MAX);
+        if self.guessed.len() >= FAILING_MAX
+            && let Some((_, oldest)) = self.order.pop_first()
+        {
+            self.guessed.remove(&oldest);
+        }
+        self.last_turn += 1;
+        self.order.insert(self.last_turn, name.clone());
+        self.guessed.insert(name, Guessed { by, until, turn: self.last_turn });
+    }
+}
+
 /// Which devices have shown which keys.
 #[derive(Debug, Default)]
 struct Trusted {
@@ -289,7 +359,9 @@ mod tests {
         for _ in 0..19 {
             guess(&mut back_off, 1, 1, now);
             let held = back_off.station_held(&station(1), now).unwrap_or_default();
-            assert_eq!(back_off.identity_held(&Identity::Known(credential(1)), None, now).unwrap_or_default(), held);
+            let as_name = back_off.identity_held(&Identity::Known(credential(1)), Some(station(1).1), now);
+            assert_eq!(as_name.unwrap_or_default(), held);
+            assert_eq!(back_off.identity_held(&Identity::Known(credential(1)), Some(station(2).1), now), None);
             holds.push(held.as_secs());
             now = now + held;
             assert_eq!(back_off.station_held(&station(1), now), None, "a hold ends by itself");
@@ -317,6 +389,37 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_held_back_for_all_once_many_devices_have_guessed_and_for_seconds_only() {
+        let mut back_off = BackOff::default();
+        let name = Identity::Known(credential(1));
+        let mut now = Mono(0);
+        let mut holds = Vec::new();
+        for device in 0..30 {
+            guess(&mut back_off, device, 1, now);
+            let held = back_off.identity_held(&name, Some(station(99).1), now).unwrap_or_default();
+            holds.push(held.as_secs());
+            now = now + held;
+        }
+        assert_eq!(holds[..12], [0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]);
+        assert_eq!(holds[22..], [15; 8]);
+        // Made-up devices get four guesses a minute from then on, for as long as they like.
+        let from = now;
+        let mut guesses = 0;
+        for device in 1_000..2_000 {
+            match back_off.identity_held(&name, Some(station(device).1), now) {
+                Some(held) => now = now + held,
+                None => {
+                    guess(&mut back_off, device, 1, now);
+                    guesses += 1;
+                }
+            }
+        }
+        let minutes = now.since(from).as_secs() / 60;
+        assert!(guesses > 100 && guesses <= 4 * minutes + 4, "{guesses} in {minutes} minutes");
+        assert_eq!(back_off.identity_held(&name, Some(station(99).1), now + NAME_HOLD_MAX), None);
+    }
+
+    #[test]
     fn other_failures_are_free_for_longer_and_are_forgiven_when_policy_changes() {
         let mut back_off = BackOff::default();
         for _ in 0..=OTHERS_FREE {
@@ -340,7 +443,13 @@ mod tests {
         assert_eq!(back_off.station_held(&station(0), Mono(1)), None);
         let sizes = (back_off.stations.entries.len(), back_off.stations.order.len(), back_off.claimed.len());
         assert_eq!(sizes, (FAILING_MAX, FAILING_MAX, FAILING_MAX));
-        assert_eq!(back_off.identities.entries.len(), FAILING_MAX);
+        assert_eq!(back_off.guessers.entries.len(), FAILING_MAX);
+        assert_eq!((back_off.names.guessed.len(), back_off.names.order.len()), (FAILING_MAX, FAILING_MAX));
+        for n in 0..100 {
+            guess(&mut back_off, n, 4_999, Mono(2));
+        }
+        let widest = back_off.names.guessed.values().map(|guessed| guessed.by.len()).max();
+        assert_eq!(widest, Some(DEVICES_OF_NAME_MAX));
         for n in 0..9_000 {
             back_off.trust(credential(n), station(1).1);
             back_off.trust(credential(1), station(n).1);

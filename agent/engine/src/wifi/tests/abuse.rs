@@ -86,6 +86,20 @@ fn a_name_is_held_back_for_strangers_and_never_for_its_owners_device() {
     assert_eq!(try_once(&mut world, 90, "user-1/1"), Code::AccessAccept, "a hold ends by itself");
 }
 
+/// A neighbour who guesses once a minute, all day, always from the same device or from a new one each time.
+#[test]
+fn a_guess_a_minute_keeps_no_new_device_waiting() {
+    for devices in [1, 60] {
+        let mut world = World::new();
+        for n in 0..120 {
+            world.pass(Duration::from_secs(60));
+            assert_eq!(try_once(&mut world, 100 + n % devices, "user-1/77"), Code::AccessReject);
+        }
+        world.pass(Duration::from_secs(20));
+        assert_eq!(try_once(&mut world, 90, "user-1/1"), Code::AccessAccept, "{devices} devices that guess");
+    }
+}
+
 #[test]
 fn who_was_known_before_a_restart_is_known_after_it() {
     let mut world = World::new();
