@@ -6,26 +6,16 @@
 
 use std::process::Command;
 use support::daemon::{Daemon, source};
-use support::mqtt_client::{Account, trusting};
+use support::mqtt_client::Account;
 use support::reader::Reader;
 use support::relay::Relay;
-
-fn account(daemon: &Daemon, device: &str, profile: &str) -> Account {
-    let issued = daemon.cli(&["device", "add", device, "--profile", profile]);
-    Account {
-        address: daemon.listening.mqtt,
-        tls: Some(trusting(&daemon.data.join("pki/ca.pem"))),
-        device: device.to_owned(),
-        password: issued["password"].as_str().expect("a password").to_owned(),
-    }
-}
 
 #[test]
 #[ignore = "wants Node, Chromium and a built UI; npm test in tests/browser runs it"]
 fn an_operator_walks_from_the_claim_code_to_an_open_door() {
     let daemon = Daemon::start("browser");
-    let relay = Relay::connected(account(&daemon, "relay-street", "shelly-gen2"));
-    let _reader = Reader::connected(account(&daemon, "reader-street", "reader"));
+    let relay = Relay::connected(Account::issued(&daemon, "relay-street", "shelly-gen2"));
+    let _reader = Reader::connected(Account::issued(&daemon, "reader-street", "reader"));
     let artefacts = source().join("target/artefacts/browser");
 
     let walked = Command::new("node")

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use std::process::{Command, Output};
+use support::curl::curl;
 use support::daemon::{Daemon, Folder, binary, source};
 
 fn doorpost(args: &[&str]) -> Output {
@@ -13,24 +14,10 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// curl against the HTTPS listener, trusting the box's own CA: status and body.
-fn curl(daemon: &Daemon, args: &[&str], path: &str) -> (u16, String) {
-    let output = Command::new("curl")
-        .args(["--silent", "--show-error", "--write-out", "\n%{http_code}", "--cacert"])
-        .arg(daemon.data.join("pki/ca.pem"))
-        .args(args)
-        .arg(format!("https://localhost:{}{path}", daemon.listening.https.port()))
-        .output()
-        .expect("curl starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (body, status) = text.rsplit_once('\n').unwrap_or_else(|| panic!("curl said {text}{}", said(&output)));
-    (status.parse().expect("a status"), body.to_owned())
-}
-
-fn post(daemon: &Daemon, path: &str, body: &str, more: &[&str]) -> (u16, String) {
+fn post(daemon: &Daemon, path: &str, body: &str, more: &[&str]) -> u16 {
     let mut args = vec!["--header", "content-type: application/json", "--data", body];
     args.extend(more);
-    curl(daemon, &args, path)
+    curl(daemon, &args, path).status
 }
 
 #[test]
@@ -123,7 +110,7 @@ fn no_secret_is_written_where_it_can_be_read() {
     let device = daemon.cli(&["device", "add", "relay-street", "--profile", "shelly-gen2"]);
     let token = daemon.cli(&["print", "token", &id]);
     let code = daemon.claim_code.clone().expect("a claim code");
-    let (status, _) =
+    let status =
         post(&daemon, "/api/claim", &format!("{{\"code\":\"{code}\",\"password\":\"correct horse battery\"}}"), &[]);
     assert_eq!(status, 204);
     let log = daemon.log();
@@ -149,39 +136,37 @@ fn no_secret_is_written_where_it_can_be_read() {
 fn the_box_is_claimed_once_and_signed_in_to_with_its_password() {
     let daemon = Daemon::start("claim");
     let code = daemon.claim_code.clone().expect("a claim code");
-    assert_eq!(curl(&daemon, &[], "/api/members").0, 401);
+    assert_eq!(curl(&daemon, &[], "/api/members").status, 401);
     assert_eq!(
-        post(&daemon, "/api/claim", r#"{"code":"aaaa-aaaa-aaaa-aaaa","password":"correct horse battery"}"#, &[]).0,
+        post(&daemon, "/api/claim", r#"{"code":"aaaa-aaaa-aaaa-aaaa","password":"correct horse battery"}"#, &[]),
         403
     );
-    assert_eq!(post(&daemon, "/api/claim", &format!(r#"{{"code":"{code}","password":"short"}}"#), &[]).0, 422);
+    assert_eq!(post(&daemon, "/api/claim", &format!(r#"{{"code":"{code}","password":"short"}}"#), &[]), 422);
     let jar = daemon.data.join("jar");
     let jar = jar.to_str().expect("UTF-8");
     let claim = format!(r#"{{"code":"{code}","password":"correct horse battery"}}"#);
-    assert_eq!(post(&daemon, "/api/claim", &claim, &["--cookie-jar", jar]).0, 204);
+    assert_eq!(post(&daemon, "/api/claim", &claim, &["--cookie-jar", jar]), 204);
     assert!(!daemon.data.join("claim-code").exists(), "the code is gone");
-    assert_eq!(post(&daemon, "/api/claim", &claim, &[]).0, 409);
-    let (status, body) = curl(&daemon, &["--cookie", jar], "/api/members");
-    assert_eq!(
-        (status, serde_json::from_str::<Value>(&body).expect("JSON")["members"].as_array().map(Vec::len)),
-        (200, Some(0))
-    );
+    assert_eq!(post(&daemon, "/api/claim", &claim, &[]), 409);
+    let list = curl(&daemon, &["--cookie", jar], "/api/members");
+    let members = serde_json::from_slice::<Value>(&list.body).expect("JSON")["members"].as_array().map(Vec::len);
+    assert_eq!((list.status, members), (200, Some(0)));
     // A page of another site holds the cookie, not the right to use it.
     let cross = ["--cookie", jar, "--header", "sec-fetch-site: cross-site"];
-    assert_eq!(post(&daemon, "/api/members", r#"{"name":"X","email":"x@y","plan":"flex"}"#, &cross).0, 403);
-    assert_eq!(curl(&daemon, &["--cookie", jar, "--header", "host: evil.example"], "/api/members").0, 421);
+    assert_eq!(post(&daemon, "/api/members", r#"{"name":"X","email":"x@y","plan":"flex"}"#, &cross), 403);
+    assert_eq!(curl(&daemon, &["--cookie", jar, "--header", "host: evil.example"], "/api/members").status, 421);
     let same = ["--cookie", jar, "--header", "sec-fetch-site: same-origin"];
-    assert_eq!(post(&daemon, "/api/members", r#"{"name":"X","email":"x@y","plan":"flex"}"#, &same).0, 201);
+    assert_eq!(post(&daemon, "/api/members", r#"{"name":"X","email":"x@y","plan":"flex"}"#, &same), 201);
     // Signing in is slow for whoever guesses: five tries, then one a minute.
     let mut answers = Vec::new();
     for _ in 0..8 {
-        answers.push(post(&daemon, "/api/login", r#"{"password":"wrong"}"#, &[]).0);
+        answers.push(post(&daemon, "/api/login", r#"{"password":"wrong"}"#, &[]));
     }
     assert!(answers.contains(&403) && answers.last() == Some(&429), "{answers:?}");
-    assert_eq!(curl(&daemon, &[], "/livez").0, 200);
-    assert_eq!(curl(&daemon, &[], "/readyz").0, 200);
+    assert_eq!(curl(&daemon, &[], "/livez").status, 200);
+    assert_eq!(curl(&daemon, &[], "/readyz").status, 200);
     let reset = daemon.cli(&["admin", "reset"]);
     assert!(reset["claim_code"].as_str().is_some_and(|code| code.len() == 19));
-    assert_eq!(curl(&daemon, &["--cookie", jar], "/api/members").0, 401, "everybody is signed out");
+    assert_eq!(curl(&daemon, &["--cookie", jar], "/api/members").status, 401, "everybody is signed out");
     daemon.stop();
 }

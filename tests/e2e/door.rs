@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant, SystemTime};
-use support::daemon::{Daemon, demo_site};
-use support::mqtt_client::{Account, trusting};
+use std::time::{Duration, Instant};
+use support::daemon::{Daemon, closed, demo_site};
+use support::mqtt_client::Account;
 use support::reader::Reader;
 use support::relay::{Behaviour, Relay};
 
@@ -19,14 +19,8 @@ const BADGE: &str = "04A1B2C3";
 struct House {
     daemon: Daemon,
     member: String,
-    relay: Credential,
-    reader: Credential,
-}
-
-#[derive(Clone)]
-struct Credential {
-    name: String,
-    password: String,
+    relay: Account,
+    reader: Account,
 }
 
 impl House {
@@ -38,8 +32,8 @@ impl House {
         let daemon = Daemon::start_with(word, site);
         let member = daemon.add_member("Mara Holm", "resident", None);
         daemon.cli(&["badge", "add", &member, BADGE]);
-        let relay = add_device(&daemon, "relay-street", "shelly-gen2");
-        let reader = add_device(&daemon, "reader-street", "reader");
+        let relay = Account::issued(&daemon, "relay-street", "shelly-gen2");
+        let reader = Account::issued(&daemon, "reader-street", "reader");
         Self { daemon, member, relay, reader }
     }
 
@@ -48,14 +42,13 @@ impl House {
         Self { daemon: self.daemon.kill().start(), ..self }
     }
 
-    /// Over TLS.
-    fn account(&self, of: &Credential) -> Account {
-        let tls = Some(trusting(&self.daemon.data.join("pki/ca.pem")));
-        Account { address: self.daemon.listening.mqtt, tls, device: of.name.clone(), password: of.password.clone() }
+    /// Over TLS, where the daemon listens now.
+    fn account(&self, of: &Account) -> Account {
+        Account { address: self.daemon.listening.mqtt, ..of.clone() }
     }
 
-    fn plain(&self, of: &Credential) -> Account {
-        Account { address: self.daemon.listening.mqtt_plain, tls: None, ..self.account(of) }
+    fn plain(&self, of: &Account) -> Account {
+        Account { address: self.daemon.listening.mqtt_plain, tls: None, ..of.clone() }
     }
 
     /// Waits for rows with this code.
@@ -70,7 +63,7 @@ impl House {
         self.daemon.cli(&["door", "list"])["doors"][0]["last"].clone()
     }
 
-    fn mosquitto(&self, program: &str, of: &Credential, arguments: &[&str]) -> Command {
+    fn mosquitto(&self, program: &str, of: &Account, arguments: &[&str]) -> Command {
         // Debian's stdbuf, or what mosquitto_sub says would lie in its buffer.
         let mut command = Command::new("stdbuf");
         command
@@ -85,7 +78,7 @@ impl House {
                 "--cafile",
             ])
             .arg(self.daemon.data.join("pki/ca.pem"))
-            .args(["-i", &of.name, "-u", &of.name, "-P", &of.password])
+            .args(["-i", &of.device, "-u", &of.device, "-P", &of.password])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -93,7 +86,7 @@ impl House {
         command
     }
 
-    fn mosquitto_pub(&self, of: &Credential, arguments: &[&str]) -> Output {
+    fn mosquitto_pub(&self, of: &Account, arguments: &[&str]) -> Output {
         self.mosquitto("mosquitto_pub", of, arguments)
             .output()
             .expect("mosquitto_pub is installed (Debian package mosquitto-clients)")
@@ -106,24 +99,8 @@ impl House {
     }
 }
 
-fn add_device(daemon: &Daemon, name: &str, profile: &str) -> Credential {
-    let added = daemon.cli(&["device", "add", name, "--profile", profile]);
-    assert_eq!((added["client_id"].as_str(), added["username"].as_str()), (Some(name), Some(name)));
-    Credential { name: name.to_owned(), password: added["password"].as_str().expect("a password").to_owned() }
-}
-
 fn events_of(daemon: &Daemon, code: &str) -> Vec<Value> {
     daemon.events().into_iter().filter(|event| event["code"] == code).collect()
-}
-
-/// The demo site, whose `weekdays` are a day that is neither today nor near it.
-fn closed_site() -> String {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
-    let days = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"]; // 1970 began on a Thursday
-    let far = days[usize::try_from((since_1970 / 86_400 + 3) % 7).expect("a small number")];
-    let site = demo_site(None, None);
-    assert!(site.contains("days: mon-fri"));
-    site.replace("days: mon-fri", &format!("days: {far}"))
 }
 
 /// mosquitto_sub with what it prints, line by line.
@@ -231,7 +208,7 @@ fn every_qos_of_mosquitto_pub_is_taken_once() {
 
 #[test]
 fn refused_badges_send_nothing_and_say_why() {
-    let house = House::start_with("door-refused", &closed_site());
+    let house = House::start_with("door-refused", &closed(&demo_site(None, None)));
     let flex = house.daemon.add_member("Nils Berg", "flex", None);
     house.daemon.cli(&["badge", "add", &flex, "04000002"]);
     let relay = Relay::connected(house.account(&house.relay));
@@ -266,7 +243,7 @@ fn a_suspended_members_badge_is_refused_until_resumed() {
 fn foreign_topics_retained_commands_and_impostors_are_refused_and_written_down() {
     let house = House::start("door-foreign");
     let relay = Relay::connected(house.account(&house.relay));
-    let stranger = add_device(&house.daemon, "reader-studio", "reader");
+    let stranger = Account::issued(&house.daemon, "reader-studio", "reader");
     let command = r#"{"id":1,"src":"x","method":"Switch.Set","params":{"id":0,"on":true}}"#;
 
     house.mosquitto_pub(&stranger, &["-t", "relay-street/rpc", "-m", command, "-q", "1"]);
@@ -295,11 +272,11 @@ fn foreign_topics_retained_commands_and_impostors_are_refused_and_written_down()
     );
     house.events("subscription-not-allowed", 2);
 
-    let wrong = Credential { password: "guess".into(), ..house.reader.clone() };
+    let wrong = Account { password: "guess".into(), ..house.reader.clone() };
     let said = house.mosquitto_pub(&wrong, &["-t", "readers/reader-street/badge", "-m", "{}"]);
     assert!(String::from_utf8_lossy(&said.stderr).contains("bad user name or password"), "{said:?}");
     house.events("wrong-device-password", 1);
-    let nobody = Credential { name: "nobody".into(), password: "guess".into() };
+    let nobody = Account { device: "nobody".into(), ..wrong };
     assert!(!house.mosquitto_pub(&nobody, &["-t", "a", "-m", "b"]).status.success());
     house.events("unknown-device-name", 1);
     let renamed = house

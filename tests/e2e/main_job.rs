@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use support::access_point::{AccessPoint, Login};
 use support::daemon::{Daemon, Folder, demo_site, free_udp_port};
 use support::documents;
-use support::mqtt_client::{Account, trusting};
+use support::mqtt_client::Account;
 use support::printer::{Behaviour, Printer};
 use support::reader::Reader;
 use support::relay::Relay;
@@ -20,16 +20,6 @@ const BADGE: &str = "04A1B2C3";
 /// What the design promises between a suspension and its Disconnect-Request.
 const DISCONNECT_MAX: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_secs(20);
-
-fn account(daemon: &Daemon, device: &str, profile: &str) -> Account {
-    let added = daemon.cli(&["device", "add", device, "--profile", profile]);
-    Account {
-        address: daemon.listening.mqtt,
-        tls: Some(trusting(&daemon.data.join("pki/ca.pem"))),
-        device: device.to_owned(),
-        password: added["password"].as_str().expect("a password").to_owned(),
-    }
-}
 
 /// Prints by ipptool over TLS, as this user.
 fn ipptool(daemon: &Daemon, (username, key): &(String, String), document: &Path) -> Output {
@@ -69,8 +59,8 @@ async fn one_membership_opens_three_things_and_its_suspension_closes_them() {
     let mara = daemon.add_member("Mara Holm", "resident", Some("studio"));
     let key = daemon.issue_wifi_key(&mara);
     daemon.cli(&["badge", "add", &mara, BADGE]);
-    let relay = Relay::connected(account(&daemon, "relay-street", "shelly-gen2"));
-    let reader = Reader::connected(account(&daemon, "reader-street", "reader"));
+    let relay = Relay::connected(Account::issued(&daemon, "relay-street", "shelly-gen2"));
+    let reader = Reader::connected(Account::issued(&daemon, "reader-street", "reader"));
 
     // The Wi-Fi: on the team's network.
     let login = || Login::new(&key.0, &key.1, MethodKind::Peap, MAC);
@@ -173,8 +163,8 @@ async fn a_full_disk_keeps_logins_and_doors_and_refuses_prints() {
     let mara = daemon.add_member("Mara Holm", "resident", None);
     let key = daemon.issue_wifi_key(&mara);
     daemon.cli(&["badge", "add", &mara, BADGE]);
-    let relay = Relay::connected(account(&daemon, "relay-street", "shelly-gen2"));
-    let reader = Reader::connected(account(&daemon, "reader-street", "reader"));
+    let relay = Relay::connected(Account::issued(&daemon, "relay-street", "shelly-gen2"));
+    let reader = Reader::connected(Account::issued(&daemon, "reader-street", "reader"));
     let samples = Folder::new("full-samples");
     let one = samples.0.join("one.pdf");
     std::fs::write(&one, documents::pdf(1)).expect("a file in our folder");

@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
+use support::curl::curl;
 use support::daemon::{Daemon, SERVER_NAME, binary, demo_site};
 use support::eapol_test::{EapolTest, PEAP, TLS12, TLS13};
 
@@ -141,25 +142,6 @@ fn a_site_without_an_ssid_says_what_to_add() {
     }
 }
 
-/// curl to the HTTPS listener: status, head and body.
-fn curl(daemon: &Daemon, args: &[&str], path: &str) -> (String, String, Vec<u8>) {
-    let (head, body) = (daemon.data.join("curl.head"), daemon.data.join("curl.body"));
-    let done = Command::new("curl")
-        .args(["--silent", "--show-error", "--write-out", "%{http_code}", "--cacert"])
-        .arg(daemon.data.join("pki/ca.pem"))
-        .arg("--dump-header")
-        .arg(&head)
-        .arg("--output")
-        .arg(&body)
-        .args(args)
-        .arg(format!("https://localhost:{}{path}", daemon.listening.https.port()))
-        .output()
-        .expect("curl starts");
-    let status = String::from_utf8_lossy(&done.stdout).into_owned();
-    let head = std::fs::read_to_string(head).expect("a head").to_lowercase();
-    (status, head, std::fs::read(body).unwrap_or_default())
-}
-
 #[test]
 fn a_link_brings_one_device_in_once() {
     let daemon = Daemon::start("onboarding-link");
@@ -172,31 +154,32 @@ fn a_link_brings_one_device_in_once() {
     assert!(!daemon.log().contains(path.rsplit('/').next().expect("a token")), "the token stands in no log");
 
     for _ in 0..3 {
-        let (status, head, body) = curl(&daemon, &["--user-agent", PHONE], &path);
-        assert_eq!(status, "200");
+        let answer = curl(&daemon, &["--user-agent", PHONE], &path);
+        assert_eq!(answer.status, 200);
         for strict in ["default-src 'self'", "nosniff", "no-referrer", "cache-control: no-store", "text/html"] {
-            assert!(head.contains(strict), "{strict}: {head}");
+            assert!(answer.head.contains(strict), "{strict}: {}", answer.head);
         }
-        let page = String::from_utf8(body).expect("UTF-8");
+        let page = answer.text();
         assert!(page.contains("Set up this Apple device") && page.contains("a Windows computer"), "{page}");
         assert!(!page.contains("Mara") && !page.contains("<script"), "it names nobody and runs nothing");
     }
     let post = ["--request", "POST"];
     let foreign = ["--request", "POST", "--header", "sec-fetch-site: cross-site"];
-    assert_eq!(curl(&daemon, &foreign, &format!("{path}/apple")).0, "403");
+    assert_eq!(curl(&daemon, &foreign, &format!("{path}/apple")).status, 403);
     daemon.cli(&["member", "suspend", &mara]);
-    let (status, _, body) = curl(&daemon, &post, &format!("{path}/apple"));
-    assert!(status == "409" && String::from_utf8_lossy(&body).contains("suspended since"), "{status}");
+    let answer = curl(&daemon, &post, &format!("{path}/apple"));
+    assert!(answer.status == 409 && answer.text().contains("suspended since"), "{answer:?}");
     daemon.cli(&["member", "resume", &mara]);
 
-    let (status, head, body) = curl(&daemon, &post, &format!("{path}/apple"));
-    assert_eq!(status, "200", "the link was given back\n{}", daemon.log());
+    let answer = curl(&daemon, &post, &format!("{path}/apple"));
+    let head = answer.head;
+    assert_eq!(answer.status, 200, "the link was given back\n{}", daemon.log());
     assert!(head.contains("content-type: application/x-apple-aspen-config"), "{head}");
     assert!(head.contains("attachment; filename=\"wifi.mobileconfig\""), "{head}");
-    assert!(body.windows(6).any(|six| six == b"plist "), "signed, with the contents inside");
+    assert!(answer.body.windows(6).any(|six| six == b"plist "), "signed, with the contents inside");
     for (args, path) in [(&post[..], format!("{path}/apple")), (&[][..], path.clone())] {
-        let (status, _, body) = curl(&daemon, args, &path);
-        assert!(status == "410" && String::from_utf8_lossy(&body).contains("ask for a new one"), "{status}");
+        let answer = curl(&daemon, args, &path);
+        assert!(answer.status == 410 && answer.text().contains("ask for a new one"), "{answer:?}");
     }
     let shown = daemon.cli(&["member", "show", &mara]);
     assert_eq!(
@@ -215,9 +198,9 @@ fn a_device_without_a_profile_is_shown_what_to_type() {
     let url = text(&made, "url");
     let path = url.strip_prefix("https://doorpost.harbour.example:").and_then(|rest| rest.split_once('/'));
     let path = format!("/{}", path.expect("the box's own name").1);
-    let (status, _, body) = curl(&daemon, &["--request", "POST"], &format!("{path}/manual"));
-    assert_eq!(status, "200");
-    let page = String::from_utf8(body).expect("UTF-8");
+    let answer = curl(&daemon, &["--request", "POST"], &format!("{path}/manual"));
+    assert_eq!(answer.status, 200);
+    let page = answer.text();
     let value = |name: &str| {
         let rest = page.split_once(&format!("<dt>{name}</dt><dd>")).unwrap_or_else(|| panic!("no {name}: {page}")).1;
         rest.split_once("</dd>").expect("an end").0.to_owned()
@@ -225,10 +208,10 @@ fn a_device_without_a_profile_is_shown_what_to_type() {
     assert_eq!(value("Server name (domain)"), SERVER_NAME);
     let judged = by_key(&daemon, &value("User name"), &value("Key")).judge(&PEAP);
     assert!(judged.success, "{}", judged.text);
-    let (status, head, body) = curl(&daemon, &[], "/join/ca.crt");
-    assert!(status == "200" && head.contains("application/x-x509-ca-cert"), "{head}");
+    let answer = curl(&daemon, &[], "/join/ca.crt");
+    assert!(answer.status == 200 && answer.head.contains("application/x-x509-ca-cert"), "{}", answer.head);
     let kept = std::fs::read_to_string(daemon.data.join("pki/ca.pem")).expect("ca.pem").replace("\r\n", "\n");
-    assert_eq!(String::from_utf8(body).expect("PEM"), kept);
+    assert_eq!(answer.text(), kept);
 }
 
 #[test]

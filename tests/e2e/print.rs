@@ -2,14 +2,15 @@
 //! simulated printer where it has to fail.
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use support::daemon::{Daemon, Folder, demo_site, free_tcp_port};
 use support::documents;
 use support::printer::{Behaviour, Counting, Fault, Printer};
+use support::program::Program;
 
 /// ippeveprinter takes some seconds over a job, and the machine may be busy.
 const SOON: Duration = Duration::from_secs(60);
@@ -89,10 +90,9 @@ fn print(folder: &Path, uri: &str, document: &str) -> String {
 
 /// ippeveprinter, keeping what it was sent.
 struct EvePrinter {
-    child: Child,
+    program: Program,
     port: u16,
     spool: PathBuf,
-    log: Arc<Mutex<String>>,
 }
 
 /// ippeveprinter will not start without avahi, nor avahi without the system bus. Where they do not run (a container), they
@@ -126,13 +126,13 @@ impl EvePrinter {
         loop {
             name_service();
             let mut printer = Self::spawn(folder);
-            while printer.child.try_wait().expect("our own child").is_none() {
+            while !printer.program.has_ended() {
                 if std::net::TcpStream::connect(printer.address()).is_ok() {
                     return printer;
                 }
                 std::thread::park_timeout(Duration::from_millis(10));
             }
-            let log = printer.log.lock().map(|log| log.clone()).unwrap_or_default();
+            let log = printer.program.log();
             assert!(began.elapsed() < SOON, "ippeveprinter does not start; does avahi-daemon run?\n{log}");
         }
     }
@@ -141,28 +141,14 @@ impl EvePrinter {
         let port = free_tcp_port();
         let spool = folder.join("paper");
         std::fs::create_dir_all(&spool).expect("a folder");
-        let mut child = Command::new("ippeveprinter")
+        let mut command = Command::new("ippeveprinter");
+        command
             .args(["-s", "600"]) // pages a minute; the default takes seconds over each
             .args(["-r", "off", "-k", "-v", "-p", &port.to_string(), "-d"])
             .arg(&spool)
             .args(["-f", "application/pdf,image/urf,image/pwg-raster,image/jpeg", &format!("Front {port}")])
-            .env("HOME", folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("ippeveprinter is installed (Debian package cups-ipp-utils)");
-        let log = Arc::new(Mutex::new(String::new()));
-        let (stream, into) = (child.stderr.take().expect("piped"), Arc::clone(&log));
-        std::thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                if let Ok(mut log) = into.lock() {
-                    log.push_str(&line);
-                    log.push('\n');
-                }
-            }
-        });
-        Self { child, port, spool, log }
+            .env("HOME", folder);
+        Self { program: Program::start(command, "cups-ipp-utils"), port, spool }
     }
 
     fn address(&self) -> std::net::SocketAddr {
@@ -180,16 +166,6 @@ impl EvePrinter {
             .collect();
         files.sort();
         files.into_iter().map(|path| std::fs::read(path).expect("its file")).collect()
-    }
-}
-
-impl Drop for EvePrinter {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("--- ippeveprinter ---\n{}", self.log.lock().map(|log| log.clone()).unwrap_or_default());
-        }
     }
 }
 

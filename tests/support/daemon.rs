@@ -1,10 +1,9 @@
 //! The real `doorpost` binary, started on free ports in a fresh data folder, and its command line.
 
 use crate::namespace::Namespace;
-use crate::program;
+use crate::program::{self, collect};
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -371,16 +370,6 @@ impl Killed {
         daemon.folder = self.folder.take();
         daemon
     }
-}
-
-fn collect(stream: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) {
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            if let Ok(mut lines) = log.lock() {
-                lines.push(line);
-            }
-        }
-    });
 }
 
 fn read_listening(file: &Path) -> Listening {

@@ -2,6 +2,7 @@
 //! of them.
 
 pub mod access_point;
+pub mod curl;
 pub mod daemon;
 pub mod documents;
 pub mod eap_peer;

@@ -1,6 +1,7 @@
 //! A small MQTT 3.1.1 client for the simulated devices, on the client role of mqtt-protocol-core: it shares no line with the
 //! server's session, so that two readings of the standard meet on the wire.
 
+use crate::daemon::Daemon;
 use mqtt_protocol_core::mqtt;
 use mqtt_protocol_core::mqtt::connection::Event;
 use mqtt_protocol_core::mqtt::packet::v3_1_1;
@@ -29,6 +30,20 @@ pub struct Account {
     /// Client id and user name.
     pub device: String,
     pub password: String,
+}
+
+impl Account {
+    /// Of a device that the box is told of now; over TLS.
+    pub fn issued(daemon: &Daemon, device: &str, profile: &str) -> Self {
+        let added = daemon.cli(&["device", "add", device, "--profile", profile]);
+        assert_eq!((added["client_id"].as_str(), added["username"].as_str()), (Some(device), Some(device)));
+        Self {
+            address: daemon.listening.mqtt,
+            tls: Some(trusting(&daemon.data.join("pki/ca.pem"))),
+            device: device.to_owned(),
+            password: added["password"].as_str().expect("a password").to_owned(),
+        }
+    }
 }
 
 /// TLS that trusts the certificates of this file and nothing else.

@@ -49,6 +49,11 @@ impl Program {
         self.log.lock().map(|lines| lines.join("\n")).unwrap_or_default()
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("our own child").is_some()
+    }
+
     /// Waits until it says this; panics with its log when it does not, or ends.
     pub fn wait_for(&mut self, words: &str, max: Duration) {
         let began = Instant::now();
@@ -77,7 +82,8 @@ impl Drop for Program {
     }
 }
 
-fn collect(stream: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) {
+/// Reads lines into the log until the program closes its end.
+pub(crate) fn collect(stream: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) {
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             if let Ok(mut lines) = log.lock() {
