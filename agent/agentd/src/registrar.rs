@@ -1,9 +1,11 @@
-//! The one task that owns the [`Snapshot`]: it applies a command to the newest one, commits, swaps, replies.
+//! The one task that owns the [`Snapshot`]: it applies commands to the newest one, commits, swaps, replies.
 //!
-//! Commands queue (bounded) and are decided one after the other, each against the snapshot that the one before left. What is
-//! committed together (group commit) is the store's business.
+//! Commands queue (bounded). Those that wait when the one before is done are decided one after the other, each against the
+//! snapshot that the one before would leave, and committed together: the disk is waited for once. Until then nobody sees any
+//! of it; if it fails, all of them are refused, since each may rest on one that never was.
 
-use policy::{Actor, Change, Command, Reason, Snapshot};
+use policy::apply::Planned;
+use policy::{Actor, Change, Command, Reason, Record, Snapshot};
 use std::sync::{Arc, RwLock};
 use store::{Store, Transaction};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -13,12 +15,15 @@ use crate::recorder::Recorder;
 
 /// Commands that may wait; beyond it a caller waits for a place, and the HTTP layer's own limits shed.
 const QUEUE_MAX: usize = 256;
+/// Commands that are committed together at most: beyond some dozens the disk is no longer what costs, and each waits for all.
+const GROUP_MAX: usize = 64;
 /// Snapshots that a slow engine may lag behind before it is told to look at the newest only.
 const CHANGES_BUFFERED: usize = 64;
 
 /// What a command came to.
 #[derive(Clone, Debug)]
 pub struct Committed {
+    /// As this command left it; the ones that were committed with it may have gone on from there.
     pub snapshot: Arc<Snapshot>,
     pub changes: Vec<Change>,
 }
@@ -50,9 +55,10 @@ impl Registrar {
         let registrar = Self { newest: Arc::new(RwLock::new(Arc::new(first))), requests, changed };
         let owner = registrar.clone();
         let task = async move {
-            while let Some(Request { actor, command, reply }) = inbox.recv().await {
-                let result = owner.decide_and_commit(actor, command, clock.now(), &store, &recorder).await;
-                let _ = reply.send(result); // the asker may have gone; what was committed stays
+            let mut waiting = Vec::with_capacity(GROUP_MAX);
+            while inbox.recv_many(&mut waiting, GROUP_MAX).await > 0 {
+                let group = Group::decide(owner.snapshot(), waiting.drain(..), clock.now());
+                owner.commit(group, &store, &recorder).await;
             }
         };
         (registrar, task)
@@ -81,35 +87,74 @@ impl Registrar {
         answer.await.map_err(|_| stopped())?
     }
 
-    async fn decide_and_commit(
-        &self,
-        actor: Actor,
-        command: Command,
-        now: Now,
-        store: &Store,
-        recorder: &Recorder,
-    ) -> Result<Committed, Reason> {
-        let old = self.snapshot();
-        let planned = policy::apply::plan(&old, actor, command, now, &mut host::OsEntropy)?;
-        let (done, committed) = oneshot::channel();
-        let transaction = Transaction {
-            changes: planned.changes.clone(),
-            audit: vec![planned.record.clone()],
-            actor,
-            at: now.stamp(),
-        };
-        store.apply(transaction, move |result| {
-            let _ = done.send(result);
-        });
-        match committed.await {
-            Ok(Ok(_generation)) => {}
-            Ok(Err(error)) => return Err(error.reason()),
-            Err(_) => return Err(Reason::StorageFailed { what: "the store has stopped".into() }),
+    /// Commits what was decided, lets everybody see it, and answers.
+    async fn commit(&self, group: Group, store: &Store, recorder: &Recorder) {
+        let Group { first, newest, transactions, records, replies } = group;
+        let failure = if transactions.is_empty() { None } else { written(store, transactions).await.err() };
+        if failure.is_none() && !records.is_empty() {
+            *self.newest.write().unwrap_or_else(std::sync::PoisonError::into_inner) = newest;
+            let _ = self.changed.send(first); // nobody listening is fine
+            records.iter().for_each(|record| recorder.announce(record));
         }
-        let snapshot = Arc::new(old.with(&planned.changes));
-        *self.newest.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(&snapshot);
-        let _ = self.changed.send(old); // nobody listening is fine
-        recorder.announce(&planned.record);
-        Ok(Committed { snapshot, changes: planned.changes })
+        for Reply { to, result, is_provisional } in replies {
+            let result = match &failure {
+                Some(reason) if is_provisional => Err(reason.clone()),
+                Some(_) | None => result,
+            };
+            let _ = to.send(result); // the asker may have gone; what was committed stays
+        }
     }
 }
+
+/// Commands that were decided and are to be committed together.
+struct Group {
+    first: Arc<Snapshot>,
+    newest: Arc<Snapshot>,
+    transactions: Vec<Transaction>,
+    records: Vec<Record>,
+    replies: Vec<Reply>,
+}
+
+struct Reply {
+    to: oneshot::Sender<Result<Committed, Reason>>,
+    result: Result<Committed, Reason>,
+    /// Whether it holds only if the group is committed: a change, or a refusal for what an earlier command would have changed.
+    is_provisional: bool,
+}
+
+impl Group {
+    fn decide(first: Arc<Snapshot>, requests: impl Iterator<Item = Request>, now: Now) -> Self {
+        let newest = Arc::clone(&first);
+        let mut group = Self { first, newest, transactions: Vec::new(), records: Vec::new(), replies: Vec::new() };
+        for Request { actor, command, reply } in requests {
+            let result = policy::apply::plan(&group.newest, actor, command, now, &mut host::OsEntropy)
+                .map(|planned| group.add(actor, planned, now));
+            let is_provisional = !group.transactions.is_empty();
+            group.replies.push(Reply { to: reply, result, is_provisional });
+        }
+        group
+    }
+
+    fn add(&mut self, actor: Actor, Planned { changes, record }: Planned, now: Now) -> Committed {
+        self.newest = Arc::new(self.newest.with(&changes));
+        let audit = vec![record.clone()];
+        self.transactions.push(Transaction { changes: changes.clone(), audit, actor, at: now.stamp() });
+        self.records.push(record);
+        Committed { snapshot: Arc::clone(&self.newest), changes }
+    }
+}
+
+/// Waits until all of it is durable.
+async fn written(store: &Store, transactions: Vec<Transaction>) -> Result<(), Reason> {
+    let (done, committed) = oneshot::channel();
+    store.apply_all(transactions, move |result| {
+        let _ = done.send(result); // the Registrar's task may have been dropped
+    });
+    match committed.await {
+        Ok(result) => result.map_err(|error| error.reason()),
+        Err(_) => Err(Reason::StorageFailed { what: "the store has stopped".into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -134,6 +134,19 @@ impl Store {
         self.core.submit(Urgency::Now, move |db| apply::apply(db, &key, &transaction), done);
     }
 
+    /// Commits several transactions in order, all or none: each may build on the ones before.
+    pub fn apply_all(
+        &self,
+        transactions: Vec<Transaction>,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) {
+        let key = Arc::clone(&self.key);
+        let apply = move |db: &rusqlite::Connection| {
+            transactions.iter().try_for_each(|transaction| apply::apply(db, &key, transaction).map(drop))
+        };
+        self.core.submit(Urgency::Now, apply, done);
+    }
+
     /// [`Store::apply`], waiting for the disk.
     ///
     /// # Errors
