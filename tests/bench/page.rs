@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Command;
 
 /// One line of a table.
+#[derive(Clone)]
 pub struct Row {
     pub what: String,
     pub doorpost: String,
