@@ -103,6 +103,18 @@ impl EapConversation {
         self.identity.as_deref()
     }
 
+    /// Octets that are held of messages of the peer that are not whole yet, at most.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        match &self.state {
+            State::Handshake(channel)
+            | State::AwaitCredential { channel, .. }
+            | State::AwaitVerdict { channel, .. } => channel.held_bytes(),
+            State::Tunnel(tunnel) => tunnel.channel.held_bytes(),
+            State::Begin | State::AwaitIdentity | State::Offered { .. } | State::AlertSent { .. } | State::Done => 0,
+        }
+    }
+
     /// The reason of a login that is broken off while its alert is still on the way. Many devices fall silent on an alert, so
     /// this is what to write down when such a conversation is given up.
     #[must_use]

@@ -137,6 +137,7 @@ impl Reassembly {
         if announced.is_some_and(|announced| announced != length) {
             return Err(TlsDataError::LengthChanged);
         }
+        bytes.reserve_exact(fragment.data.len()); // what is held is what was sent: a vector that doubles would hold twice that
         bytes.extend_from_slice(fragment.data);
         match (bytes.len().cmp(&length), fragment.more) {
             (std::cmp::Ordering::Greater, _) => Err(TlsDataError::LengthExceeded),
@@ -148,6 +149,15 @@ impl Reassembly {
             // "More" on the fragment that completes the message: another fragment could only be too much.
             (std::cmp::Ordering::Equal, true) => Err(TlsDataError::LengthExceeded),
             (std::cmp::Ordering::Equal, false) => Ok(Some(bytes)),
+        }
+    }
+
+    /// Octets of a message that has begun and not ended.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::Partial { bytes, .. } => bytes.len(),
         }
     }
 

@@ -124,6 +124,42 @@ fn lies_about_the_length_are_refused() {
     assert_eq!(TlsData::decode(&[0x80, 0, 0, 1]), Err(TlsDataError::LengthTruncated));
 }
 
+/// What is held shows from outside, be it fragments of a message or a TLS record that whole messages have not completed.
+#[test]
+fn a_conversation_tells_how_much_it_holds() {
+    let mut conversation = EapConversation::new(settings(), None, [1; 32]);
+    let mut say = |kind: u8, identifier: u8, data: &[u8]| {
+        let length = u16::try_from(5 + data.len()).expect("short").to_be_bytes();
+        let packet = [&[2, identifier, length[0], length[1], kind], data].concat();
+        let EapStep::Request(request) = conversation.handle(EapInput::Response(packet)) else { panic!("no request") };
+        (request[1], conversation.held_bytes())
+    };
+    let (identifier, held) = say(eap_type::IDENTITY, 1, b"anonymous");
+    assert_eq!(held, 0);
+    // The head of a record of 16,000 octets of handshake, in a message of 300 octets that comes in three fragments.
+    let record = [&[0x16, 3, 3, 0x3e, 0x80][..], &[1; 295]].concat();
+    let (identifier, held) = say(eap_type::TTLS, identifier, &[&[0xc0, 0, 0, 1, 44], &record[..100]].concat());
+    assert_eq!(held, 100);
+    let (identifier, held) = say(eap_type::TTLS, identifier, &[&[0x40], &record[100..200]].concat());
+    assert_eq!(held, 200);
+    let (identifier, held) = say(eap_type::TTLS, identifier, &[&[0], &record[200..]].concat());
+    assert_eq!(held, 300, "TLS has it now, and waits for more");
+    let (_, held) = say(eap_type::TTLS, identifier, &[&[0][..], &[1; 500]].concat());
+    assert_eq!(held, 800);
+}
+
+fn settings() -> Arc<EapSettings> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the default versions")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
+    let tls = Arc::new(tls);
+    let tls = TlsConfigs { tunnel: Arc::clone(&tls), mutual: tls, sessions: Arc::default() };
+    Arc::new(EapSettings { tls, methods: vec![MethodKind::Ttls], fragment_max_bytes: 1_024 })
+}
+
 #[test]
 fn a_message_that_fits_travels_without_a_length() {
     let mut outgoing = Outgoing::new(vec![7; 94], 100);

@@ -41,6 +41,8 @@ pub(super) struct Channel {
     kind: MethodKind,
     connection: ServerConnection,
     incoming: Reassembly,
+    /// Octets of whole messages that TLS has taken and said nothing to: it holds them until it has a record, or a message of its own.
+    unanswered_bytes: usize,
     /// What has been sent of our last message; None once it is through.
     outgoing: Option<Outgoing>,
     packet_max_bytes: usize,
@@ -53,7 +55,14 @@ impl Channel {
         packet_max_bytes: usize,
     ) -> Result<Self, EapFailure> {
         let connection = ServerConnection::new(config).map_err(EapFailure::from)?;
-        Ok(Self { kind, connection, incoming: Reassembly::Empty, outgoing: None, packet_max_bytes })
+        Ok(Self {
+            kind,
+            connection,
+            incoming: Reassembly::Empty,
+            unanswered_bytes: 0,
+            outgoing: None,
+            packet_max_bytes,
+        })
     }
 
     pub(super) const fn kind(&self) -> MethodKind {
@@ -77,8 +86,16 @@ impl Channel {
         self.outgoing = None;
         match self.incoming.push(&fragment)? {
             None => Ok(Heard::Continue(ACKNOWLEDGEMENT.to_vec())),
-            Some(message) => Ok(Heard::Turn { plaintext: self.feed(&message)? }),
+            Some(message) => {
+                self.unanswered_bytes += message.len();
+                Ok(Heard::Turn { plaintext: self.feed(&message)? })
+            }
         }
+    }
+
+    /// What is held of messages that are not whole yet, at most.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.incoming.held_bytes() + self.unanswered_bytes
     }
 
     /// Feeds rustls one message and takes out what it decrypts to.
@@ -130,6 +147,7 @@ impl Channel {
         }
         let mut outgoing = Outgoing::new(bytes, self.packet_max_bytes);
         let first = outgoing.next_fragment()?;
+        self.unanswered_bytes = 0;
         self.outgoing = Some(outgoing);
         Some(first)
     }
