@@ -54,6 +54,10 @@ pub enum Reason {
         limit: u16,
         live: u16,
     },
+    /// The box follows as many sessions as it can; nobody is let in whom it could not send away again.
+    TooManySessions {
+        limit: usize,
+    },
     /// An address that nobody registered, on a network without 802.1X and without passphrases.
     DeviceNotRegistered,
     NetworkNotNamed,
@@ -231,6 +235,7 @@ impl Reason {
             Self::UnknownCertificate => "unknown-certificate",
             Self::CertificateExpired { .. } => "certificate-expired",
             Self::DeviceLimit { .. } => "device-limit",
+            Self::TooManySessions { .. } => "too-many-sessions",
             Self::DeviceNotRegistered => "device-not-registered",
             Self::NetworkNotNamed => "network-not-named",
             Self::NotAPassphraseNetwork { .. } => "not-a-passphrase-network",
@@ -321,6 +326,9 @@ impl Reason {
             Self::CertificateExpired { since } => format!("The device's certificate expired on {since}; issue a new one for the device."),
             Self::DeviceLimit { limit, live } => {
                 format!("{live} devices are online and the plan's limit is {limit}; disconnect one first.")
+            }
+            Self::TooManySessions { limit } => {
+                format!("The box keeps watch over at most {limit} logged-in devices and lets in no more; have every access point report accounting, so that it knows which have left.")
             }
             Self::DeviceNotRegistered => "Nobody has registered this device; give its address to a member with doorpost wifi register.".into(),
             Self::NetworkNotNamed => "The access point does not say which network the device wants; have it send the SSID in Called-Station-Id.".into(),

@@ -29,13 +29,18 @@ const ROUNDING_MAX: Duration = Duration::from_secs(2);
 /// The end of a session of which nothing was heard.
 const LOST: &str = "lost";
 
+/// Said when a device is online that cannot be followed; its next report finds room, if there is some by then.
+const SESSIONS_MANY: &str = "More devices are online than the box can keep watch over, so it could not send all of them away; look for an access point that reports sessions and never their end.";
+
 impl WifiEngine {
     /// Goes on with a session that was open when the box stopped.
     pub(super) fn restore(&mut self, cx: &Context<'_>, row: SessionRow) {
-        if !self.sessions.is_full() {
-            let silent_at = cx.now.mono + TIMEOUT_UNKNOWN + LATE_MAX;
-            self.sessions.insert(Session::new(row, Stage::Open { silent_at }, TIMEOUT_UNKNOWN));
+        if self.sessions.is_full() {
+            self.counters.sessions_shed += 1; // taken up when it is reported, if there is room by then
+            return;
         }
+        let silent_at = cx.now.mono + TIMEOUT_UNKNOWN + LATE_MAX;
+        self.sessions.insert(Session::new(row, Stage::Open { silent_at }, TIMEOUT_UNKNOWN));
     }
 
     pub(super) fn handle_accounting_request(
@@ -199,8 +204,17 @@ impl WifiEngine {
         let began = about(cx, session.row(), Outcome::Noted, "wifi-session-began", "The device is online.".to_owned());
         let superseded = self.supersede(cx, &session);
         self.record(began);
+        // A device that is online goes before one of which nobody knows it.
+        if self.sessions.is_full()
+            && let Some(stalest) = self.sessions.stalest()
+        {
+            self.counters.sessions_crowded_out += 1;
+            self.end(cx, stalest, "unreported");
+        }
         if self.sessions.is_full() {
             self.counters.sessions_shed += 1;
+            let point = key.access_point.to_string();
+            self.warn(cx, "wifi-sessions-many", &point, SESSIONS_MANY);
             let mut row = session.row().clone();
             update(&mut row, report, cx.now.stamp());
             return (id, superseded.into_iter().chain([row]).collect());

@@ -1,7 +1,7 @@
 //! What a login is answered with: Access-Challenge, Access-Accept with the terms, Access-Reject; and what is written down.
 
 use super::leave::judge_at;
-use super::login::{Login, StateKey};
+use super::login::{Login, StateKey, failure};
 use super::receive::Question;
 use super::session::{NasOf, PLACE_HELD, Session, Stage};
 use super::terms::with_terms;
@@ -101,8 +101,19 @@ impl WifiEngine {
             return self.record_refusal(cx, login, why.code(), why.sentence());
         }
         self.learn_failure(login, Some(&EapFailure::RoundsExceeded), cx.now.mono);
+        if login.is_endless(cx.now.mono) {
+            let sentence = "The device did not end its login within two minutes, so it was given up; bad reception may repeat or spoil what it sends. Let it connect again nearer to the access point.";
+            return self.record_refusal(cx, login, "eap-too-slow", sentence.to_owned());
+        }
         let sentence = "The device stopped answering in the middle of its login; it may not trust this box's certificate, or have gone out of reach. Install the Wi-Fi profile on it.";
         self.record_refusal(cx, login, "eap-abandoned", sentence.to_owned());
+    }
+
+    /// What a device was sending is too large while others send much too.
+    pub(super) fn refuse_message(&mut self, cx: &mut Context<'_>, login: &Login, identifier: u8) {
+        self.reject(&login.question, Some(failure(identifier)));
+        let sentence = "The device was sending a very long message while many others did, and the box has no room for all of them; somebody may be flooding it. The device may try again at once.";
+        self.record_refusal(cx, login, "eap-no-room", sentence.to_owned());
     }
 
     fn record_refusal(&mut self, cx: &mut Context<'_>, login: &Login, code: &str, sentence: String) {
@@ -183,9 +194,9 @@ impl WifiEngine {
             tx_bytes: 0,
             end_cause: None,
         };
-        if self.sessions.is_full() {
-            self.counters.sessions_shed += 1;
-            return id;
+        if self.sessions.has_only_its_own() {
+            let elsewhere = arrival.mac.map(|mac| self.sessions.of_device(mac)).unwrap_or_default();
+            elsewhere.into_iter().for_each(|other| self.end(cx, other, "superseded"));
         }
         let stage = admitted(cx, timeout, arrival.proven);
         let mut session = Session::new(row, stage, timeout);

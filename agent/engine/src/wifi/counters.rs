@@ -54,7 +54,9 @@ counters! {
     admissions_folded,
     /// Refusals that were counted only, because too many different ones were written down already.
     refusals_unwritten,
-    /// A login that nobody went on with.
+    /// A login that was given up because it held the most of a message half put together when all held too much.
+    eap_messages_shed,
+    /// A login that nobody went on with, or that did not end in its time.
     logins_abandoned,
     /// A login that was let in by a session of an earlier one.
     logins_resumed,
@@ -78,6 +80,10 @@ counters! {
     accounting_shed,
     /// A session that is written down but not followed because too many are.
     sessions_shed,
+    /// A session that was never reported, and whose place one that was needed.
+    sessions_crowded_out,
+    /// A login that was refused because too many sessions are followed.
+    sessions_refused,
     /// Connections by RadSec that were let in.
     radsec_connections,
     /// Connections by RadSec that were turned away, at the handshake or after.

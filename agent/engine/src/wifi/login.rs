@@ -9,6 +9,7 @@
 
 use super::leave::judge_at;
 use super::receive::Question;
+use super::session::SESSIONS_OF_LOGINS_MAX;
 use super::under_way::Room;
 use super::{Context, Output, Socket, WifiEngine};
 use policy::Reason;
@@ -18,8 +19,11 @@ use proto::radius::access::AccessRequest;
 use std::time::Duration;
 use values::{CredentialId, MacAddress, MemberId, Mono, Secret};
 
-/// A device that has said nothing for this long has gone.
+/// A device that has said nothing that belongs to its login for this long has gone.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+/// The longest that a login may take, whatever arrives in it: twice the longest silence, so that somebody who reads a question about
+/// our certificate for a minute still gets in, and rubbish keeps nothing alive.
+const LIFE_MAX: Duration = Duration::from_secs(120);
 /// The same for one that has only knocked: what follows it sends by itself, so this is a few repetitions on bad air.
 const FIRST_ANSWER_MAX: Duration = Duration::from_secs(10);
 /// The same once it has our alert, since most devices fall silent on one: an access point repeats a request that was lost
@@ -41,7 +45,10 @@ pub(super) struct Login {
     pub(super) claim: Claim,
     /// The method of the last step that knew it.
     pub(super) method: Option<Method>,
+    began_at: Mono,
+    /// The last packet of its device, and the last one that was not rubbish.
     touched_at: Mono,
+    heard_at: Mono,
     /// Challenges so far: after the second, its device has answered one.
     rounds: u32,
     work: Work,
@@ -71,6 +78,11 @@ impl Login {
 
     pub(super) fn silent_for(&self, now: Mono) -> Duration {
         now.since(self.touched_at)
+    }
+
+    /// Whether it has gone on for too long, however busily.
+    pub(super) fn is_endless(&self, now: Mono) -> bool {
+        now.since(self.began_at) >= LIFE_MAX
     }
 
     /// For how long it may be silent.
@@ -142,7 +154,9 @@ impl WifiEngine {
             mac: request.mac,
             claim: Claim::default(),
             method: None,
+            began_at: cx.now.mono,
             touched_at: cx.now.mono,
+            heard_at: cx.now.mono,
             rounds: 0,
             work: Work::Working { token },
         };
@@ -161,6 +175,20 @@ impl WifiEngine {
             }
             Room::None => false,
         }
+    }
+
+    /// Makes room for the half of a message that a login holds; false when that cost the login itself.
+    fn makes_room_for(&mut self, cx: &mut Context<'_>, state: &StateKey, bytes: usize, packet: &[u8]) -> bool {
+        let Some(largest) = self.logins.holds(state, bytes) else { return true };
+        self.counters.eap_messages_shed += 1;
+        if largest != *state {
+            self.drop_login(&largest);
+            return true;
+        }
+        if let Some(login) = self.logins.remove(state) {
+            self.refuse_message(cx, &login, packet.get(1).copied().unwrap_or(0));
+        }
+        false
     }
 
     /// Forgets a login that somebody else needs the place of.
@@ -225,13 +253,17 @@ impl WifiEngine {
         let Some(login) = self.logins.get_mut(&state) else { return };
         match step {
             EapStep::Request(packet) => {
+                let held_bytes = conversation.held_bytes();
                 login.work = Work::Waiting(conversation);
+                login.heard_at = login.touched_at;
                 login.rounds += 1;
                 let question = login.question.clone();
                 if login.rounds > 1 {
                     self.logins.went_on(&state);
                 }
-                self.challenge(&question, &state, &packet);
+                if self.makes_room_for(cx, &state, held_bytes, &packet) {
+                    self.challenge(&question, &state, &packet);
+                }
             }
             EapStep::NeedCredential { username } => {
                 let nt_hash = claim(cx, login, username);
@@ -278,6 +310,7 @@ impl WifiEngine {
             }
             EapStep::Discard(_) => {
                 login.work = Work::Waiting(conversation);
+                login.touched_at = login.heard_at;
                 let question = login.question.clone();
                 self.counters.eap_discarded += 1;
                 self.give_up_on(Socket::Authentication, &question);
@@ -326,8 +359,22 @@ impl WifiEngine {
         if !correct {
             return Err(Reason::WrongKey);
         }
+        self.may_join(cx, member, &WifiQuestion { credential, mac, stage: Stage::Joining })
+    }
+
+    /// Whether policy lets a device in whose credential is known, and the table of sessions has room for it.
+    pub(super) fn may_join(
+        &self,
+        cx: &Context<'_>,
+        member: MemberId,
+        question: &WifiQuestion,
+    ) -> Result<Admission, Reason> {
         let live = self.sessions.live_devices(member);
-        admit(cx.snapshot, &WifiFacts { live: &live }, &WifiQuestion { credential, mac, stage: Stage::Joining }, cx.now)
+        let admission = admit(cx.snapshot, &WifiFacts { live: &live }, question, cx.now)?;
+        match self.sessions.has_room_for(question.mac) {
+            true => Ok(admission),
+            false => Err(Reason::TooManySessions { limit: SESSIONS_OF_LOGINS_MAX }),
+        }
     }
 
     pub(super) fn handle_compute_lost(&mut self, token: u64) {
@@ -339,12 +386,16 @@ impl WifiEngine {
     }
 
     pub(super) fn sweep_logins(&mut self, cx: &mut Context<'_>) {
-        let gone = |login: &Login| login.silent_for(cx.now.mono) >= login.silence_max();
+        let now = cx.now.mono;
+        let gone = |login: &Login| login.is_endless(now) || login.silent_for(now) >= login.silence_max();
         let gone: Vec<StateKey> =
             self.logins.iter().filter(|(_, login)| gone(login)).map(|(state, _)| *state).collect();
         for state in gone {
             let Some(login) = self.logins.remove(&state) else { continue };
             self.counters.logins_abandoned += 1;
+            if !login.waits() {
+                self.give_up_on(Socket::Authentication, &login.question);
+            }
             if login.rounds > 1 {
                 self.abandoned(cx, &login);
             }

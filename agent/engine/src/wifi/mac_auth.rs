@@ -13,7 +13,7 @@ use super::receive::Question;
 use super::terms::with_terms;
 use super::{Context, Output, Socket, WifiEngine, record};
 use policy::wifi::device::{AddressQuestion, Passphrase, identify_address, passphrase_for, takes_passphrases};
-use policy::wifi::{Admission, Stage, WifiFacts, WifiQuestion, admit};
+use policy::wifi::{Admission, Stage, WifiQuestion};
 use policy::{AccessPointProfile, CredentialKind, Outcome, Reason};
 use proto::radius::find_key::{Dialect, FindKey, FindKeyError};
 use proto::radius::mac_auth::{MacAuth, NotMacAuth};
@@ -159,9 +159,9 @@ impl WifiEngine {
     /// Decides about a device whose credential is known.
     fn judge_device(&mut self, cx: &mut Context<'_>, applicant: &Applicant, credential: CredentialId) {
         let member = cx.snapshot.credentials.get(&credential).map(|credential| credential.member);
-        let live = member.map(|member| self.sessions.live_devices(member)).unwrap_or_default();
         let question = WifiQuestion { credential, mac: Some(applicant.mac), stage: Stage::Joining };
-        match admit(cx.snapshot, &WifiFacts { live: &live }, &question, cx.now) {
+        let verdict = member.ok_or(Reason::UnknownCredential).and_then(|member| self.may_join(cx, member, &question));
+        match verdict {
             Ok(admission) => self.accept_device(cx, applicant, &admission),
             Err(reason) => self.refuse_device(cx, applicant, Some(credential), &reason),
         }

@@ -13,6 +13,8 @@ use values::{CredentialId, MacAddress, Mono, Secret};
 
 /// [`Reason::DeviceLimit`]'s code.
 const DEVICE_LIMIT: &str = "device-limit";
+/// [`Reason::TooManySessions`]'s code.
+const TOO_MANY_SESSIONS: &str = "too-many-sessions";
 
 impl WifiEngine {
     /// Devices that have shown a key in the past: nobody else's failures keep them out.
@@ -85,6 +87,7 @@ impl WifiEngine {
         username: Option<&str>,
         refused: Record,
     ) {
+        self.counters.sessions_refused += u64::from(refused.code == TOO_MANY_SESSIONS);
         let refused = self.with_online(refused);
         match self.refusals.fold(mac, username, refused, cx.now.mono) {
             Fate::Written(record) => self.record(*record),
@@ -125,7 +128,7 @@ fn too_many(held: Duration) -> Reason {
 /// What a failed login counts as. A try that was held back does not make the hold longer, and our own faults are nobody's.
 fn fault(claim: &Claim, why: Option<&EapFailure>) -> Option<Fault> {
     match (&claim.refusal, why) {
-        (Some(Reason::TooManyTries { .. }), _) => None,
+        (Some(Reason::TooManyTries { .. } | Reason::TooManySessions { .. }), _) => None,
         (Some(Reason::WrongKey | Reason::UnknownMember), _) => Some(Fault::Guess),
         (Some(_), _) => Some(Fault::Other),
         (None, Some(EapFailure::WrongKey)) => Some(Fault::Guess),

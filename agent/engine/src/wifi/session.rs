@@ -22,6 +22,10 @@ use values::{AccessPointName, CredentialId, MacAddress, MemberId, Mono, SessionI
 
 /// Sessions followed at one time. A site has some hundreds of devices; this is what 64 MiB hold with room to spare.
 pub(super) const SESSIONS_MAX: usize = 16_384;
+/// Of those, how many logins may make; beyond it they are refused, so that nobody is online whom a suspension would not reach. The
+/// rest is for devices that are online by what access points report, though nobody here let them in: before a restart, or
+/// elsewhere.
+pub(super) const SESSIONS_OF_LOGINS_MAX: usize = SESSIONS_MAX - 1_024;
 /// How long a device's place is held for the access point's Accounting Start.
 pub(super) const PLACE_HELD: Duration = Duration::from_secs(60);
 /// How long an ended session is known, so that a late or repeated Stop finds its row: longer than any retransmission.
@@ -189,6 +193,26 @@ impl Sessions {
 
     pub(super) fn is_full(&self) -> bool {
         self.live.len() >= SESSIONS_MAX
+    }
+
+    /// Whether a login of this device finds a place: a free one, or that of its session elsewhere.
+    pub(super) fn has_room_for(&self, mac: Option<MacAddress>) -> bool {
+        self.live.len() < SESSIONS_OF_LOGINS_MAX || mac.is_some_and(|mac| self.by_mac.contains_key(&mac))
+    }
+
+    /// Whether it has only that one.
+    pub(super) fn has_only_its_own(&self) -> bool {
+        self.live.len() >= SESSIONS_OF_LOGINS_MAX
+    }
+
+    /// The session of which nobody knows whether it goes on, and that would be forgotten soonest.
+    pub(super) fn stalest(&self) -> Option<SessionId> {
+        let until = |session: &Session| match session.stage {
+            Stage::Unreported { until } => Some(until),
+            Stage::Admitted { .. } | Stage::Open { .. } => None,
+        };
+        let unreported = self.live.iter().filter_map(|(id, session)| Some((until(session)?, *id)));
+        unreported.min().map(|(_, id)| id)
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<&Session> {

@@ -3,6 +3,7 @@
 
 mod abuse;
 mod accounting;
+mod bounds;
 mod certificate;
 mod device_storm;
 mod devices;

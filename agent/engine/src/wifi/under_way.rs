@@ -10,13 +10,17 @@
 //! ```
 
 use super::login::{Login, StateKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use values::{AccessPointName, MacAddress, Mono};
 
-/// Logins under way at one time: each may hold a TLS connection of some 20 KB, so this is 80 MB; with
-/// messages of the largest size half put together in all of them, 340 MB.
+/// Logins under way at one time: each may hold a TLS connection of some 20 KB, so this is 80 MB, and what they hold of messages
+/// half put together comes to it.
 const LOGINS_MAX: usize = 4_096;
+/// What all logins together may hold of messages that are not whole yet: 4 KB each for as many as there may be, more than a device's
+/// certificate and its chain have as a rule, though each alone may grow to 64 KiB. Beyond it the one that holds most gives way, so
+/// that who needs little is safe.
+const HELD_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Of those with a worker, how many may be there before no new login is begun. Two cores do this many in a second, and a
 /// device that waits longer than three begins again, so taking more in would only make all of them late.
 const WORKING_MAX: usize = 1_024;
@@ -37,6 +41,9 @@ pub(super) struct Logins {
     in_progress: BTreeMap<u64, StateKey>,
     /// Steps that are with a worker.
     working: BTreeMap<u64, StateKey>,
+    /// Logins that hold a part of a message, by how many octets of it; and the sum.
+    holding: BTreeSet<(usize, StateKey)>,
+    held_bytes: usize,
     last_token: u64,
     last_turn: u64,
 }
@@ -46,6 +53,8 @@ struct Place {
     /// Under which it stands among the newcomers or those in progress.
     turn: u64,
     device: Option<Device>,
+    /// Under which it stands among those that hold a part of a message; 0 for none.
+    held_bytes: usize,
 }
 
 /// Who has to go before a new login is begun.
@@ -99,7 +108,7 @@ impl Logins {
         self.last_turn += 1;
         self.newcomers.insert(self.last_turn, state);
         let device = login.mac.map(|mac| (login.question.access_point.clone(), mac));
-        self.by_state.insert(state, Place { login, turn: self.last_turn, device: device.clone() });
+        self.by_state.insert(state, Place { login, turn: self.last_turn, device: device.clone(), held_bytes: 0 });
         self.belongs_to(state, device);
     }
 
@@ -124,7 +133,8 @@ impl Logins {
     }
 
     pub(super) fn remove(&mut self, state: &StateKey) -> Option<Login> {
-        let Place { login, turn, device } = self.by_state.remove(state)?;
+        let Place { login, turn, device, held_bytes } = self.by_state.remove(state)?;
+        self.let_go(state, held_bytes);
         self.newcomers.remove(&turn);
         self.in_progress.remove(&turn);
         self.no_longer_of(state, device);
@@ -132,6 +142,27 @@ impl Logins {
             self.working.remove(&token);
         }
         Some(login)
+    }
+
+    /// It holds so many octets of a message that is not whole yet; who has to go because all hold too much.
+    pub(super) fn holds(&mut self, state: &StateKey, bytes: usize) -> Option<StateKey> {
+        let place = self.by_state.get_mut(state)?;
+        let before = std::mem::replace(&mut place.held_bytes, bytes);
+        if before != bytes {
+            self.let_go(state, before);
+            if bytes > 0 {
+                self.holding.insert((bytes, *state));
+                self.held_bytes += bytes;
+            }
+        }
+        let largest = self.holding.last().filter(|_| self.held_bytes > HELD_MAX_BYTES);
+        largest.map(|(_, state)| *state)
+    }
+
+    fn let_go(&mut self, state: &StateKey, bytes: usize) {
+        if self.holding.remove(&(bytes, *state)) {
+            self.held_bytes -= bytes;
+        }
     }
 
     fn belongs_to(&mut self, state: StateKey, device: Option<Device>) {
@@ -162,6 +193,12 @@ impl Logins {
         self.working.remove(&token)
     }
 
+    /// What all hold of messages that are not whole yet.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// Whether no look-up holds more than the table does.
     #[cfg(test)]
     pub(super) fn is_consistent(&self) -> bool {
@@ -169,6 +206,9 @@ impl Logins {
         let with_device = self.by_state.values().filter(|place| place.device.is_some()).count();
         let working = self.by_state.values().filter(|place| !place.login.waits()).count();
         of_devices == with_device
+            && self.held_bytes == self.holding.iter().map(|(bytes, _)| bytes).sum::<usize>()
+            && self.held_bytes == self.by_state.values().map(|place| place.held_bytes).sum::<usize>()
+            && self.held_bytes <= HELD_MAX_BYTES
             && self.newcomers.len() + self.in_progress.len() == self.by_state.len()
             && self.working.len() == working
     }
