@@ -211,7 +211,11 @@ impl WifiEngine {
 
     fn running_here(&self, arrival: &Arrival<'_>, admission: &Admission) -> Option<SessionId> {
         let here = NasOf { access_point: &arrival.question.access_point, nas: arrival.nas };
-        let is_it = |session: &Session| session.is_at(here) && session.row().member == Some(admission.member);
+        // An address goes on with no session that a key began, or revoking that key would not end it.
+        let is_its = |row: &SessionRow| arrival.proven || row.credential == Some(admission.credential);
+        let is_it = |session: &Session| {
+            session.is_at(here) && session.row().member == Some(admission.member) && is_its(session.row())
+        };
         self.sessions.of_device(arrival.mac?).into_iter().find(|&id| self.sessions.get(id).is_some_and(is_it))
     }
 }

@@ -504,3 +504,16 @@ fn a_handshake_takes_its_place_and_its_address_does_not_hold_it_any_longer() {
     world.pass(Duration::from_secs(12));
     assert!(!world.presence.is_here(member_id(1)), "its minute is over");
 }
+
+#[test]
+fn a_copied_address_does_not_take_a_session_over_from_its_key() {
+    let mut world = world_with(AccessPointProfile::Generic, vec![registered(100, 1, mac(1))]);
+    let class = world.login(1, "user-1/1").text(AttributeType::CLASS).expect("let in, with our Class");
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    assert_eq!(ask(&mut world, by_address(2, mac(1), None)).code, Code::AccessAccept);
+    let key = Credential::clone(world.snapshot.credentials.get(&credential_id(1)).expect("the key"));
+    let orders = disconnects(&world.change(&[Change::Credential(Credential { revoked_at: Some(NOON), ..key })]));
+    assert_eq!(orders.len(), 1);
+    let packet = Packet::decode(&orders[0]).expect("a packet");
+    assert_eq!(packet.text(AttributeType::ACCT_SESSION_ID), Some("a1"));
+}
