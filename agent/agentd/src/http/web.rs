@@ -3,12 +3,12 @@
 //!
 //! Limits: TLS handshake 5 s, request head 10 s, connections in all and for one address.
 
+use super::connection;
 use crate::api::{self, App, guard::Peer};
 use crate::listener::{Places, next_connection};
 use crate::shell::Shell;
 use axum::Router;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,6 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
-const HEAD_MAX: Duration = Duration::from_secs(10);
 /// A browser opens six, and there are several browsers behind one office address. Of IPv6 it is one network of 64 bits, since
 /// a host makes up addresses in it as it likes.
 const CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
@@ -46,7 +45,7 @@ pub async fn serve(shell: Shell, listener: TcpListener, tls: Arc<rustls::ServerC
     }
 }
 
-/// One HTTP/1.1 connection, with the timer that makes hyper's own limits work; ends gracefully when the daemon stops.
+/// One connection of this router; every request on it is told who asks.
 pub async fn serve_http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     shell: Shell,
     stream: S,
@@ -58,16 +57,5 @@ pub async fn serve_http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         request.extensions_mut().insert(peer);
         router.call(request)
     });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        () = shell.stopped() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = tokio::time::timeout(Duration::from_secs(2), connection).await;
-        }
-    }
+    connection::serve(&shell, stream, None, service).await;
 }

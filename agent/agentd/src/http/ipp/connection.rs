@@ -8,7 +8,6 @@ use super::request::{Desk, Origin, handle};
 use crate::api::guard::Peer;
 use crate::listener::{Places, next_connection};
 use crate::shell::Shell;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
-const HEAD_MAX: Duration = Duration::from_secs(10);
 /// A print dialogue opens two or three; a whole team may sit behind one address where the network translates.
 const CONNECTIONS_PER_ADDRESS_MAX: usize = 32;
 const CONNECTIONS_MAX: usize = 256;
@@ -76,17 +74,5 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(shell: Shell, 
         let desk = desk.clone();
         async move { Ok::<_, std::convert::Infallible>(handle(desk, origin, request).await) }
     });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
-        .max_buf_size(HEAD_MAX_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        () = shell.stopped() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = tokio::time::timeout(Duration::from_secs(2), connection).await;
-        }
-    }
+    crate::http::connection::serve(&shell, stream, Some(HEAD_MAX_BYTES), service).await;
 }
