@@ -5,10 +5,13 @@ use crate::process::{Running, script};
 use crate::site::{Doorpost, Name, People};
 use std::fmt::Write as _;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
+use support::daemon::SECRET;
+use support::eapol_test::{EapolTest, PEAP, TLS12, TLS13, TTLS};
 
 /// Members who log in, one after the other, each from her own device.
 const USERS: usize = 50;
@@ -16,7 +19,8 @@ const USERS: usize = 50;
 const BLOCKS: usize = 6;
 /// Rows of history are written within a second of the login: they belong to its cost.
 const SETTLE: Duration = Duration::from_millis(1_200);
-const SECRET: &str = "testing123";
+/// Nobody is slow on loopback: a device that waits so long was not answered.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// DESIGN: of FreeRADIUS's processor time.
 const TARGET: f64 = 0.3;
 
@@ -61,82 +65,58 @@ pub struct Certificate {
     pub key: PathBuf,
 }
 
-/// eapol_test's configuration of one user at one server.
-fn write_conf(path: &Path, name: &Name, certificate: &Certificate, ca: &Path, method: Method, tls: Tls) {
-    let without_13 = u8::from(tls == Tls::V12);
-    let with = match method {
-        Method::Ttls | Method::Peap => {
-            let (eap, phase2) = if method == Method::Ttls { ("TTLS", "PAP") } else { ("PEAP", "MSCHAPV2") };
-            format!(
-                "eap={eap}\n  anonymous_identity=\"anonymous\"\n  identity=\"{}\"\n  password=\"{}\"\n  phase2=\"auth={phase2}\"",
-                name.username, name.password
-            )
-        }
-        Method::Tls => format!(
-            "eap=TLS\n  identity=\"anonymous\"\n  client_cert=\"{}\"\n  private_key=\"{}\"",
-            certificate.certificate.display(),
-            certificate.key.display()
-        ),
+/// What a device says besides who it is.
+fn lines(method: Method, tls: Tls) -> Vec<&'static str> {
+    let tls = match tls {
+        Tls::V12 => TLS12,
+        Tls::V13 => TLS13,
     };
-    let text = format!(
-        "network={{\n  key_mgmt=WPA-EAP\n  ssid=\"Harbour\"\n  {with}\n  ca_cert=\"{}\"\n  phase1=\"tls_disable_tlsv1_3={without_13}\"\n}}\n",
-        ca.display()
-    );
-    fs::write(path, text).expect("a configuration");
+    match method {
+        Method::Ttls => [&TTLS[..], &[tls]].concat(),
+        Method::Peap => [&PEAP[..], &[tls]].concat(),
+        Method::Tls => vec![tls],
+    }
 }
 
 /// A RADIUS server and who logs in there.
 struct Server<'a> {
     running: &'a Running,
-    port: u16,
-    confs: PathBuf,
+    /// One a user: by her key, and by a certificate.
+    devices: Vec<[EapolTest; 2]>,
 }
 
 impl<'a> Server<'a> {
     fn new(
         running: &'a Running,
         port: u16,
-        confs: PathBuf,
         ca: &Path,
         users: &[Name],
-        certificate: impl Fn(&Path, usize) -> Certificate,
+        certificate: impl Fn(usize) -> Certificate,
     ) -> Self {
-        fs::create_dir_all(&confs).expect("a folder");
-        for (n, name) in users.iter().enumerate() {
-            let certificate = certificate(&confs, n);
-            for (case, (method, tls)) in CASES.into_iter().enumerate() {
-                write_conf(&conf(&confs, case, n), name, &certificate, ca, method, tls);
-            }
-        }
-        Self { running, port, confs }
+        let device = |(user, name): (usize, &Name)| {
+            let device = EapolTest::at((Ipv4Addr::LOCALHOST, port).into(), SECRET, ca);
+            let device = device.with_patience(PATIENCE).with_mac(&format!("02:00:00:00:00:{user:02x}"));
+            let Certificate { certificate, key } = certificate(user);
+            let by_key = device.clone().with_key(&name.username, &name.password).showing("anonymous");
+            [by_key, device.with_certificate("anonymous", &certificate, &key)]
+        };
+        Self { running, devices: users.iter().enumerate().map(device).collect() }
     }
 
-    fn login(&self, case: usize, user: usize) {
-        let conf = conf(&self.confs, case, user);
-        let status = Command::new("eapol_test")
-            .arg("-c")
-            .arg(&conf)
-            .args(["-a", "127.0.0.1", "-s", SECRET, "-t", "5", "-p", &self.port.to_string()])
-            .args(["-M", &format!("02:00:00:00:00:{user:02x}"), "-N", "30:s:02-00-00-00-00-FF:Harbour"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .expect("eapol_test is installed");
-        assert!(status.success(), "a login failed: eapol_test -c {} -p {}", conf.display(), self.port);
+    fn login(&self, (method, tls): (Method, Tls), [by_key, by_certificate]: &[EapolTest; 2]) {
+        let device = if method == Method::Tls { by_certificate } else { by_key };
+        let judged = device.judge(&lines(method, tls));
+        assert!(judged.success, "a login by {} failed:\n{}", title(method, tls), judged.text);
     }
 
     /// Logs every user in once; what it cost the server.
-    fn block(&self, case: usize) -> Duration {
+    fn block(&self, case: (Method, Tls)) -> Duration {
         sleep(Duration::from_millis(50));
         let before = self.running.cpu();
-        (0..USERS).for_each(|user| self.login(case, user));
+        self.devices.iter().for_each(|devices| self.login(case, devices));
         sleep(SETTLE);
         self.running.cpu().saturating_sub(before)
     }
-}
-
-fn conf(confs: &Path, case: usize, user: usize) -> PathBuf {
-    confs.join(format!("{case}-{user}.conf"))
 }
 
 fn ms_each(total: Duration, count: usize) -> f64 {
@@ -183,18 +163,19 @@ pub fn measure(folder: &Path, doorpost: &Doorpost, people: &People) {
     let users = people.wifi.get(..USERS).expect("enough members");
     let FreeRadius { running: freeradius, port, ca, .. } = start_freeradius(folder, users);
     let pki = ca.parent().expect("a folder").to_owned();
-    let of_freeradius = |_: &Path, _| Certificate { certificate: pki.join("client.pem"), key: pki.join("client.key") };
-    let other = Server::new(&freeradius, port, folder.join("eapol-freeradius"), &ca, users, of_freeradius);
+    let of_freeradius = |_| Certificate { certificate: pki.join("client.pem"), key: pki.join("client.key") };
+    let other = Server::new(&freeradius, port, &ca, users, of_freeradius);
     let (our_port, our_ca) = (doorpost.address("radius_auth").port(), doorpost.data.join("pki/ca.pem"));
-    let confs = folder.join("eapol-doorpost");
-    let ours = Server::new(&doorpost.running, our_port, confs, &our_ca, users, |folder, n| issued(doorpost, folder, n));
+    let own = folder.join("certificates");
+    fs::create_dir_all(&own).expect("a folder");
+    let ours = Server::new(&doorpost.running, our_port, &our_ca, users, |n| issued(doorpost, &own, n));
     // Both have paged in and warmed up before anything counts.
-    for case in 0..CASES.len() {
+    for case in CASES {
         let _ = (other.block(case), ours.block(case));
     }
     let mut spent = [[Duration::ZERO; 2]; CASES.len()];
     for _ in 0..BLOCKS {
-        for (case, spent) in spent.iter_mut().enumerate() {
+        for (case, spent) in CASES.into_iter().zip(&mut spent) {
             spent[0] += ours.block(case);
             spent[1] += other.block(case);
         }
