@@ -81,6 +81,16 @@ impl World {
         self.daemon.wait_for_wifi_sessions("an end of the session", <[Value]>::is_empty);
     }
 
+    /// Suspends a member who is there, and sees her port close in time.
+    fn suspend(&self, member: &str) {
+        let asked_at = Instant::now();
+        self.daemon.cli(&["member", "suspend", member]);
+        self.wait("the port to close", || self.switch.program.log().contains("AP-STA-DISCONNECTED").then_some(()));
+        assert!(asked_at.elapsed() < DISCONNECT_MAX, "it took {:?}", asked_at.elapsed());
+        self.event("wifi-disconnected", |event| event["member"] == *member);
+        self.wait_for_nobody();
+    }
+
     fn event(&self, code: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         self.wait(code, || self.daemon.events().into_iter().find(|event| event["code"] == code && is_it(event)))
     }
@@ -128,12 +138,7 @@ fn a_suspended_members_port_is_closed_and_stays_closed() {
     world.session("an open session", |session| session["state"] == "open");
 
     // hostapd takes no Disconnect-Request without Event-Timestamp and Message-Authenticator.
-    let asked_at = Instant::now();
-    world.daemon.cli(&["member", "suspend", &mara]);
-    world.wait("the port to close", || world.switch.program.log().contains("AP-STA-DISCONNECTED").then_some(()));
-    assert!(asked_at.elapsed() < DISCONNECT_MAX, "it took {:?}", asked_at.elapsed());
-    world.event("wifi-disconnected", |event| event["member"] == *mara);
-    world.wait_for_nobody();
+    world.suspend(&mara);
     drop(computer);
     world.wait("the switch to forget it", || (world.switch.farewells() == 1).then_some(()));
     let computer = world.computer(&key, TTLS);
@@ -160,12 +165,7 @@ fn a_switch_behind_radsecproxy_is_told_by_udp_what_the_proxy_keeps_to_itself() {
     let list = world.daemon.cli(&["accesspoint", "list"]);
     assert_eq!(list["access_points"][0]["connections"], 1, "{list}");
 
-    let asked_at = Instant::now();
-    world.daemon.cli(&["member", "suspend", &mara]);
-    world.wait("the port to close", || world.switch.program.log().contains("AP-STA-DISCONNECTED").then_some(()));
-    assert!(asked_at.elapsed() < DISCONNECT_MAX, "it took {:?}", asked_at.elapsed());
-    world.event("wifi-disconnected", |event| event["member"] == *mara);
-    world.wait_for_nobody();
+    world.suspend(&mara);
     let proxy = world.proxy.as_ref().expect("this world has one");
     // What it makes of a request that comes from a server.
     let heard = proxy.program.log().contains("replyh: no outstanding request with this id");
