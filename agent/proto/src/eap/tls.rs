@@ -101,8 +101,7 @@ impl Channel {
     /// Feeds rustls one message and takes out what it decrypts to.
     fn feed(&mut self, whole: &[u8]) -> Result<Zeroizing<Vec<u8>>, EapFailure> {
         let mut message = whole;
-        // All of it is allocated at once: a vector that grows would leave copies of a password behind.
-        let mut plaintext = Zeroizing::new(Vec::with_capacity(PHASE2_MAX_BYTES));
+        let mut plaintext = Zeroizing::new(Vec::new());
         while !message.is_empty() {
             let taken = self.connection.read_tls(&mut message);
             let state = self.connection.process_new_packets().map_err(|error| explain(error, whole))?;
@@ -110,6 +109,10 @@ impl Channel {
             let ready = state.plaintext_bytes_to_read();
             if plaintext.len() + ready > PHASE2_MAX_BYTES {
                 return Err(EapFailure::PeerMisbehaved { what: "more inside the tunnel than any login needs" });
+            }
+            if ready > 0 && plaintext.capacity() == 0 {
+                // All of it at once: a vector that grows would leave copies of a password behind.
+                plaintext.reserve_exact(PHASE2_MAX_BYTES);
             }
             let at = plaintext.len();
             plaintext.resize(at + ready, 0);
