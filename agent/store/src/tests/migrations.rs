@@ -41,7 +41,7 @@ fn a_file_of_a_newer_doorpost_is_refused_and_left_alone() {
 }
 
 #[test]
-fn credentials_of_before_there_were_certificates_and_passphrases_stay() {
+fn credentials_and_sessions_of_an_older_schema_stay() {
     let dir = folder();
     let db = Connection::open(dir.path().join("core.db")).expect("opens");
     for migration in
@@ -54,7 +54,9 @@ fn credentials_of_before_there_were_certificates_and_passphrases_stay() {
          INSERT INTO member (id, revision, name, email, plan, state, shows_presence, added_at)
              VALUES ('mbr_00000000000000000000000001', 1, 'Mara', 'm@x.example', 'resident', 'active', 0, 1);
          INSERT INTO credential (id, revision, member, label, kind, uid, issued_at)
-             VALUES ('crd_00000000000000000000000001', 1, 'mbr_00000000000000000000000001', 'badge', 'badge', '04A1B2C3', 1);",
+             VALUES ('crd_00000000000000000000000001', 1, 'mbr_00000000000000000000000001', 'badge', 'badge', '04A1B2C3', 1);
+         INSERT INTO wifi_session (id, access_point, acct_session_id, username, started_at, seen_at, rx_bytes, tx_bytes)
+             VALUES ('ses_00000000000000000000000001', 'hall', 'a1', 'mara1', 1, 1, 0, 0);",
         CORE.application_id()
     ))
     .expect("an old row");
@@ -63,6 +65,8 @@ fn credentials_of_before_there_were_certificates_and_passphrases_stay() {
     let db = Connection::open(dir.path().join("core.db")).expect("opens");
     let uid: String = db.query_row("SELECT uid FROM credential", [], |row| row.get(0)).expect("still there");
     assert_eq!(uid, "04A1B2C3");
+    let nas: String = db.query_row("SELECT nas FROM wifi_session", [], |row| row.get(0)).expect("still there");
+    assert_eq!(nas, "", "which NAS it is of was not known");
 }
 
 #[test]
