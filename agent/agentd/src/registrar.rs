@@ -2,7 +2,8 @@
 //!
 //! Commands queue (bounded). Those that wait when the one before is done are decided one after the other, each against the
 //! snapshot that the one before would leave, and committed together: the disk is waited for once. Until then nobody sees any
-//! of it; if it fails, all of them are refused, since each may rest on one that never was.
+//! of it. If that fails, each of them is decided anew and committed by itself: none is refused for another's fault, and none
+//! rests on one that never was.
 
 use policy::apply::Planned;
 use policy::{Actor, Change, Command, Reason, Record, Snapshot};
@@ -57,8 +58,11 @@ impl Registrar {
         let task = async move {
             let mut waiting = Vec::with_capacity(GROUP_MAX);
             while inbox.recv_many(&mut waiting, GROUP_MAX).await > 0 {
-                let group = Group::decide(owner.snapshot(), waiting.drain(..), clock.now());
-                owner.commit(group, &store, &recorder).await;
+                let group = Group::decide(owner.snapshot(), std::mem::take(&mut waiting), clock.now());
+                for request in owner.commit(group, &store, &recorder).await {
+                    let alone = Group::decide(owner.snapshot(), vec![request], clock.now());
+                    owner.commit(alone, &store, &recorder).await;
+                }
             }
         };
         (registrar, task)
@@ -87,22 +91,32 @@ impl Registrar {
         answer.await.map_err(|_| stopped())?
     }
 
-    /// Commits what was decided, lets everybody see it, and answers.
-    async fn commit(&self, group: Group, store: &Store, recorder: &Recorder) {
-        let Group { first, newest, transactions, records, replies } = group;
-        let failure = if transactions.is_empty() { None } else { written(store, transactions).await.err() };
-        if failure.is_none() && !records.is_empty() {
+    /// Commits what was decided, lets everybody see it, and answers. What comes back was not: more than one was
+    /// asked for, and they could not be written together.
+    async fn commit(&self, group: Group, store: &Store, recorder: &Recorder) -> Vec<Request> {
+        let Group { first, newest, transactions, records, requests, results } = group;
+        let count = transactions.len();
+        let written = if count == 0 { Ok(()) } else { written(store, transactions).await };
+        if let Err(reason) = written {
+            if requests.len() > 1 {
+                return requests;
+            }
+            requests.into_iter().for_each(|request| request.answer(Err(reason.clone())));
+            return Vec::new();
+        }
+        if count > 0 {
             *self.newest.write().unwrap_or_else(std::sync::PoisonError::into_inner) = newest;
             let _ = self.changed.send(first); // nobody listening is fine
             records.iter().for_each(|record| recorder.announce(record));
         }
-        for Reply { to, result, is_provisional } in replies {
-            let result = match &failure {
-                Some(reason) if is_provisional => Err(reason.clone()),
-                Some(_) | None => result,
-            };
-            let _ = to.send(result); // the asker may have gone; what was committed stays
-        }
+        requests.into_iter().zip(results).for_each(|(request, result)| request.answer(result));
+        Vec::new()
+    }
+}
+
+impl Request {
+    fn answer(self, result: Result<Committed, Reason>) {
+        let _ = self.reply.send(result); // the asker may have gone; what was committed stays
     }
 }
 
@@ -112,26 +126,28 @@ struct Group {
     newest: Arc<Snapshot>,
     transactions: Vec<Transaction>,
     records: Vec<Record>,
-    replies: Vec<Reply>,
-}
-
-struct Reply {
-    to: oneshot::Sender<Result<Committed, Reason>>,
-    result: Result<Committed, Reason>,
-    /// Whether it holds only if the group is committed: a change, or a refusal for what an earlier command would have changed.
-    is_provisional: bool,
+    requests: Vec<Request>,
+    /// One a request.
+    results: Vec<Result<Committed, Reason>>,
 }
 
 impl Group {
-    fn decide(first: Arc<Snapshot>, requests: impl Iterator<Item = Request>, now: Now) -> Self {
+    fn decide(first: Arc<Snapshot>, requests: Vec<Request>, now: Now) -> Self {
         let newest = Arc::clone(&first);
-        let mut group = Self { first, newest, transactions: Vec::new(), records: Vec::new(), replies: Vec::new() };
-        for Request { actor, command, reply } in requests {
-            let result = policy::apply::plan(&group.newest, actor, command, now, &mut host::OsEntropy)
-                .map(|planned| group.add(actor, planned, now));
-            let is_provisional = !group.transactions.is_empty();
-            group.replies.push(Reply { to: reply, result, is_provisional });
+        let mut group = Self {
+            first,
+            newest,
+            transactions: Vec::new(),
+            records: Vec::new(),
+            requests: Vec::new(),
+            results: Vec::with_capacity(requests.len()),
+        };
+        for &Request { actor, ref command, .. } in &requests {
+            let planned = policy::apply::plan(&group.newest, actor, command.clone(), now, &mut host::OsEntropy);
+            let result = planned.map(|planned| group.add(actor, planned, now));
+            group.results.push(result);
         }
+        group.requests = requests;
         group
     }
 
