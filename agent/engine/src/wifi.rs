@@ -288,6 +288,11 @@ impl WifiEngine {
         self.finish(cx);
     }
 
+    /// The last input: what would have been told later is told now.
+    pub fn stop(&mut self) {
+        self.refusals.take_all().into_iter().for_each(|refusal| self.record(refusal));
+    }
+
     /// The next thing to do; drained before the next input.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()

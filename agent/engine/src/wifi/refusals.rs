@@ -27,6 +27,15 @@ struct Told {
     newest: Option<Record>,
 }
 
+impl Told {
+    /// The newest refusal, with how many came before it since the last row.
+    fn again(&mut self) -> Option<Record> {
+        let also = std::mem::take(&mut self.again).saturating_sub(1);
+        let newest = self.newest.take()?;
+        Some(if also > 0 { newest.fact("also", also) } else { newest })
+    }
+}
+
 /// What becomes of a refusal.
 #[derive(Debug, PartialEq)]
 pub(super) enum Fate {
@@ -80,16 +89,19 @@ impl Refusals {
         .collect()
     }
 
-    /// The newest refusal of a kind, with how many came before it since the last row.
+    /// The next row of a kind, if there is room for it.
     fn tell_again(&mut self, kind: &Kind, now: Mono) -> Fate {
         if !self.pay(now) {
             return Fate::Folded; // it is told as soon as there is room for it
         }
         let Some(told) = self.kinds.get_mut(kind) else { return Fate::Folded };
-        let also = std::mem::take(&mut told.again).saturating_sub(1);
         told.at = now;
-        let Some(newest) = told.newest.take() else { return Fate::Folded };
-        Fate::Written(Box::new(if also > 0 { newest.fact("also", also) } else { newest }))
+        told.again().map_or(Fate::Folded, |row| Fate::Written(Box::new(row)))
+    }
+
+    /// What was folded and not told yet, when there will be no other time.
+    pub(super) fn take_all(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.kinds).into_values().filter_map(|mut told| told.again()).collect()
     }
 
     fn pay(&mut self, now: Mono) -> bool {
@@ -149,6 +161,19 @@ mod tests {
         assert_eq!(due.len(), 1, "the last one is told without another");
         assert_eq!(due[0].facts.get("also"), None, "it stands for itself alone");
         assert_eq!(refusals.due(seconds(180)), []);
+        assert!(refusals.is_empty());
+    }
+
+    #[test]
+    fn at_the_end_what_was_folded_is_told() {
+        let mut refusals = Refusals::default();
+        for at in 0..5 {
+            refusals.fold(mac(1), Some("bob"), refusal("wrong-key"), seconds(at));
+        }
+        refusals.fold(mac(2), None, refusal("wrong-key"), seconds(5));
+        let left = refusals.take_all();
+        assert_eq!(left.len(), 1, "what was told alone is not told again");
+        assert_eq!(left[0].facts.get("also").map(String::as_str), Some("3"), "four, and the row is one of them");
         assert!(refusals.is_empty());
     }
 

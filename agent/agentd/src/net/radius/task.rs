@@ -56,6 +56,8 @@ impl Task {
             self.workers.hand_over();
             self.take_in()?;
             if self.mailbox.bell.rings() && !self.read_mail() {
+                self.engine.stop();
+                self.perform();
                 return Ok(());
             }
             for _ in 0..BATCH_MAX {
@@ -81,9 +83,9 @@ impl Task {
             self.input(input);
             left = Some(Duration::ZERO); // there may be more
         }
-        let [auth, acct, dynamic] = self.sockets.sources();
+        let [first, second, third] = self.sockets.sources();
         let bell = self.mailbox.bell.as_fd();
-        let [rings, arrived @ ..] = host::poll::wait_readable([bell, auth, acct, dynamic], left)?;
+        let [rings, arrived @ ..] = host::poll::wait_readable([bell, first, second, third], left)?;
         if rings {
             self.mailbox.bell.ring(); // so that the mail is looked at
         }
@@ -157,6 +159,7 @@ impl Task {
             Question::Counters { reply } => {
                 let mut counters = self.engine.counters().all();
                 counters.push(("logins_under_way", self.engine.logins() as u64));
+                counters.push(("answers_unsent", self.sockets.unsent()));
                 counters.push(("radsec_connections_open", self.lines.len() as u64));
                 counters.push(("radsec_connections_shed", self.lines_shed));
                 let _ = reply.send(counters);
