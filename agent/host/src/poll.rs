@@ -47,7 +47,8 @@ impl Bell {
     /// may have been between its two steps the last time.
     pub fn heard(&self) {
         let _ = self.event.read(); // nothing in it is no fault
-        self.rings.store(false, Ordering::SeqCst);
+        // A swap, not a store: it reads what the last ringer wrote, and so whoever calls this sees what that one put.
+        self.rings.swap(false, Ordering::SeqCst);
     }
 }
 

@@ -165,7 +165,11 @@ async fn list(app: AppState, _operator: Operator, Query(asked): Query<ListQuery>
         Some(id) => {
             let id = id.parse().map_err(|_| Problem::invalid("`before`", "the id of an event"))?;
             let store = Arc::clone(&app.shell.store);
-            let found = tokio::task::spawn_blocking(move || store.event(id)).await;
+            let find = move || {
+                store.flush_events(); // it may have come by the stream a moment ago
+                store.event(id)
+            };
+            let found = tokio::task::spawn_blocking(find).await;
             match found {
                 Ok(Ok(Some(event))) => Some(Cursor { at: event.record.at, id: event.record.id }),
                 _ => return Err(Problem::invalid("`before`", "the id of an event")),

@@ -16,8 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
-/// A print dialogue opens two or three; a whole team may sit behind one address where the network translates.
-const CONNECTIONS_PER_ADDRESS_MAX: usize = 32;
+/// A print dialogue opens two or three. A whole team may sit behind one address where the network translates, and everybody on a
+/// local network shares the half of an IPv6 address that is looked at.
+const CONNECTIONS_PER_ADDRESS_MAX: usize = 128;
 const CONNECTIONS_MAX: usize = 256;
 /// The first byte of a TLS record that carries a handshake (RFC 8446 5.1); no HTTP method begins with it.
 const TLS_HANDSHAKE: u8 = 0x16;

@@ -15,6 +15,8 @@ pub(super) struct Sockets {
     /// They listen on all of IPv6, and reach IPv4 by mapped addresses.
     is_v6: bool,
     batch: Batch,
+    /// Datagrams for which the kernel had no room.
+    unsent: u64,
 }
 
 impl Sockets {
@@ -27,15 +29,16 @@ impl Sockets {
         }
         // One octet more than a packet has, so that what is too long is seen as such.
         let batch = Batch::new(PACKET_MAX_BYTES + 1);
-        Ok(Self { is_v6: auth.local_addr()?.is_ipv6(), auth, acct, dynamic, batch })
+        Ok(Self { is_v6: auth.local_addr()?.is_ipv6(), auth, acct, dynamic, batch, unsent: 0 })
     }
+
+    /// Logins last: there may be any number of them, and the others must find room before them.
+    pub(super) const ALL: [Socket; 3] = [Socket::DynamicAuthorization, Socket::Accounting, Socket::Authentication];
 
     /// What to wait for; the order is that of [`Sockets::ALL`].
     pub(super) fn sources(&self) -> [BorrowedFd<'_>; 3] {
-        [self.auth.as_fd(), self.acct.as_fd(), self.dynamic.as_fd()]
+        [self.dynamic.as_fd(), self.acct.as_fd(), self.auth.as_fd()]
     }
-
-    pub(super) const ALL: [Socket; 3] = [Socket::Authentication, Socket::Accounting, Socket::DynamicAuthorization];
 
     /// None for a connection, which is no socket of ours here.
     const fn of(&self, socket: Socket) -> Option<&UdpSocket> {
@@ -72,14 +75,20 @@ impl Sockets {
     }
 
     /// A datagram for which the kernel has no room is lost, like one on the wire: whoever waits for it asks again.
-    pub(super) fn send(&self, socket: Socket, to: SocketAddr, datagram: &[u8]) {
+    pub(super) fn send(&mut self, socket: Socket, to: SocketAddr, datagram: &[u8]) {
         let to = match to.ip() {
             IpAddr::V4(v4) if self.is_v6 => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
             IpAddr::V4(_) | IpAddr::V6(_) => to,
         };
         let Some(port) = self.of(socket) else { return };
-        if let Err(error) = port.send_to(datagram, to) {
-            tracing::warn!(%error, %to, "a RADIUS packet could not be sent");
+        match port.send_to(datagram, to) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unsent += 1,
+            Err(error) => tracing::warn!(%error, %to, "a RADIUS packet could not be sent"),
         }
+    }
+
+    pub(super) const fn unsent(&self) -> u64 {
+        self.unsent
     }
 }

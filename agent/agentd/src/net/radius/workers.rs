@@ -84,8 +84,8 @@ impl Workers {
                 Work::Search { .. } => piled.searches.push_back(work),
             }
         }
-        // One is enough for as much as it takes at once; who is awake already comes by itself.
-        let wanted = (piled.steps.len() + piled.searches.len()).div_ceil(TAKE_MAX);
+        // One for each search, and one for as many steps as it takes at once; who is awake already comes by itself.
+        let wanted = piled.searches.len() + piled.steps.len().div_ceil(TAKE_MAX);
         let sleeping = piled.sleeping.min(wanted);
         drop(piled);
         (0..sleeping).for_each(|_| self.pile.wake.notify_one());
