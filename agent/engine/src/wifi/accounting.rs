@@ -58,7 +58,7 @@ impl WifiEngine {
             AccountingRequest::Session(report) => {
                 let acct_session_id = session_id_text(report.acct_session_id);
                 let key = AcctKey { access_point: point, nas: report.nas.to_string(), acct_session_id };
-                self.sessions.name_nas(&key, report.mac);
+                let key = self.known_as(cx, key, &report);
                 let rows = self.handle_report(cx, &key, &report);
                 self.unwritten.before(rows, Concern::Session { key: &key, mac: report.mac })
             }
@@ -112,6 +112,22 @@ impl WifiEngine {
         }
     }
 
+    /// The name under which a reported session is known. A NAS may call itself otherwise in the middle of one.
+    fn known_as(&mut self, cx: &Context<'_>, key: AcctKey, report: &SessionReport<'_>) -> AcctKey {
+        self.sessions.name_nas(&key, report.mac);
+        if self.sessions.by_acct(&key).is_some() || self.ended(&key).is_some() {
+            return key;
+        }
+        let found = class_of(report).and_then(|class| self.sessions.under_another_name(&key, report.mac, class));
+        let Some(row) = found.filter(|row| !starts_after(cx, row, report)) else { return key };
+        if row.ended_at.is_some() || key.nas.is_empty() {
+            return AcctKey::of(row);
+        }
+        let id = row.id;
+        self.sessions.rename_nas(id, &key.nas);
+        key
+    }
+
     /// Start and Interim-Update: the session is open, whatever was known of it before.
     fn handle_alive(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
         let (mut rows, running) = self.give_up_name(cx, key, report);
@@ -151,8 +167,7 @@ impl WifiEngine {
     /// straggler may cost a Disconnect-Request for nobody is cheaper.
     fn comes_back(&self, cx: &Context<'_>, key: &AcctKey, ended: &SessionRow, report: &SessionReport<'_>) -> bool {
         let is_another = self.sessions.start_was_heard(key) && report.delay_seconds == 0;
-        let class = report.class.and_then(|class| std::str::from_utf8(class).ok()).and_then(|text| text.parse().ok());
-        let by_class = class.and_then(|class| self.sessions.get(class));
+        let by_class = class_of(report).and_then(|class| self.sessions.get(class));
         let logged_in = by_class.is_some_and(|session| session.row().acct_session_id.is_empty());
         let question = |credential| WifiQuestion { credential, mac: ended.mac, stage: policy::wifi::Stage::Running };
         let verdict = |credential| admit(cx.snapshot, &WifiFacts::default(), &question(credential), cx.now);
@@ -237,7 +252,7 @@ impl WifiEngine {
     /// Makes the session that an access point names: out of the one that was admitted, else out of what its Class or its user
     /// name says.
     fn adopt(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Session {
-        let class = report.class.and_then(|class| std::str::from_utf8(class).ok()).and_then(|text| text.parse().ok());
+        let class = class_of(report);
         let admitted = self.admitted(key, class, report).and_then(|id| self.sessions.remove(id));
         let mut session = match (admitted, class.and_then(|class| self.sessions.row(class))) {
             (Some(session), _) => session,
@@ -245,8 +260,9 @@ impl WifiEngine {
             (None, Some(last)) => reported(cx, key, report, Some(last)),
             (None, None) => reported(cx, key, report, None),
         };
-        let age = Duration::from_secs(u64::from(report.delay_seconds) + u64::from(report.session_seconds));
+        let age = age_of(report);
         session.began = cx.now.mono - age;
+        session.class = class;
         let row = session.row_mut();
         row.nas.clone_from(&key.nas);
         row.acct_session_id.clone_from(&key.acct_session_id);
@@ -394,16 +410,31 @@ fn is_lost(ended: &SessionRow) -> bool {
     ended.end_cause.as_deref() == Some(LOST)
 }
 
+/// The session that a report names by what its device's login was answered with.
+fn class_of(report: &SessionReport<'_>) -> Option<SessionId> {
+    report.class.and_then(|class| std::str::from_utf8(class).ok()).and_then(|text| text.parse().ok())
+}
+
+fn age_of(report: &SessionReport<'_>) -> Duration {
+    Duration::from_secs(u64::from(report.delay_seconds) + u64::from(report.session_seconds))
+}
+
+/// Whether a report under another name is of a session that began after this one: the device went to another NAS that numbers
+/// alike, which tells a Start, where one that goes on under another name tells none or repeats its own.
+fn starts_after(cx: &Context<'_>, row: &SessionRow, report: &SessionReport<'_>) -> bool {
+    let starts = report.status == SessionStatus::Start;
+    starts && cx.now.stamp() - age_of(report) > row.started_at + ROUNDING_MAX
+}
+
 /// Whether a report is of another session than the one which ended under the same name: it began after that, and not so soon
 /// that it may be a straggler.
 fn begins_after(cx: &Context<'_>, ended: &SessionRow, report: &SessionReport<'_>) -> bool {
-    let age = Duration::from_secs(u64::from(report.delay_seconds) + u64::from(report.session_seconds));
     let late_max = match report.status {
         SessionStatus::Start => STRAGGLER_MAX,
         SessionStatus::InterimUpdate if report.session_seconds > 0 => ROUNDING_MAX,
         SessionStatus::InterimUpdate | SessionStatus::Stop => return false,
     };
-    ended.ended_at.is_some_and(|at| cx.now.stamp() - age > at + late_max)
+    ended.ended_at.is_some_and(|at| cx.now.stamp() - age_of(report) > at + late_max)
 }
 
 fn update(row: &mut SessionRow, report: &SessionReport<'_>, seen_at: Timestamp) {

@@ -110,6 +110,9 @@ pub(super) struct Session {
     pub(super) is_extra: bool,
     /// Its Start was heard: another one is not its straggler.
     pub(super) start_heard: bool,
+    /// The Class that its access point gave when it reported it first: a device that came back without a login has that of an
+    /// earlier session.
+    pub(super) class: Option<SessionId>,
 }
 
 impl Session {
@@ -130,6 +133,7 @@ impl Session {
             began: Mono(0),
             is_extra: false,
             start_heard: false,
+            class: None,
         }
     }
 
@@ -315,10 +319,34 @@ impl Sessions {
         }
         let nameless = AcctKey { nas: String::new(), ..key.clone() };
         let Some(&id) = self.by_acct.get(&nameless) else { return };
-        if self.live.get(&id).is_some_and(|session| session.row().mac == mac)
-            && let Some(mut session) = self.remove(id)
-        {
-            session.row_mut().nas.clone_from(&key.nas);
+        if self.live.get(&id).is_some_and(|session| session.row().mac == mac) {
+            self.rename_nas(id, &key.nas);
+        }
+    }
+
+    /// The session that runs, or ended a moment ago, of which this is a report, though its NAS now says another name than `key`'s:
+    /// that of the radio where the device is by now, or an address with another lease. Class is ours and unique, so that two NASes
+    /// which number alike stay apart.
+    pub(super) fn under_another_name(
+        &self,
+        key: &AcctKey,
+        mac: Option<MacAddress>,
+        class: SessionId,
+    ) -> Option<&SessionRow> {
+        let is_it = |row: &SessionRow| {
+            let is_its_device = mac.is_none() || row.mac == mac;
+            is_its_device && row.access_point == key.access_point && row.acct_session_id == key.acct_session_id
+        };
+        let of_device = mac.and_then(|mac| self.by_mac.get(&mac)).into_iter().flatten();
+        let came_back = of_device.filter_map(|id| self.live.get(id)).filter(|session| session.class == Some(class));
+        let rows = came_back.map(Session::row).chain(self.row(class));
+        rows.into_iter().find(|row| is_it(row))
+    }
+
+    /// The NAS of a session that runs is known by another name from now on.
+    pub(super) fn rename_nas(&mut self, id: SessionId, nas: &str) {
+        if let Some(mut session) = self.remove(id) {
+            nas.clone_into(&mut session.row_mut().nas);
             self.insert(session);
         }
     }

@@ -11,6 +11,7 @@ mod disconnect;
 mod login;
 mod radsec;
 mod resumption;
+mod roaming;
 mod simulation;
 mod terms;
 mod world;
