@@ -236,7 +236,10 @@ impl WifiEngine {
             }
             Code::CoaAck => self.handle_changed(cx, id),
             Code::CoaNak => self.handle_change_refused(cx, id, packet.integer(AttributeType::ERROR_CAUSE)),
-            Code::DisconnectNak if !is_change => self.handle_nak(cx, id, packet.integer(AttributeType::ERROR_CAUSE)),
+            Code::DisconnectNak if !is_change => {
+                let knows_all = self.lines.speaks_for_all(point, via);
+                self.handle_nak(cx, id, packet.integer(AttributeType::ERROR_CAUSE), knows_all);
+            }
             Code::AccessRequest
             | Code::AccessAccept
             | Code::AccessReject
@@ -262,9 +265,10 @@ impl WifiEngine {
         }
     }
 
-    fn handle_nak(&mut self, cx: &mut Context<'_>, id: SessionId, cause: Option<u32>) {
+    /// `knows_all`: who answers would know the session if there were one.
+    fn handle_nak(&mut self, cx: &mut Context<'_>, id: SessionId, cause: Option<u32>, knows_all: bool) {
         self.counters.disconnects_refused += 1;
-        if cause == Some(SESSION_CONTEXT_NOT_FOUND) {
+        if cause == Some(SESSION_CONTEXT_NOT_FOUND) && knows_all {
             self.record_answer(
                 cx,
                 id,
@@ -275,10 +279,11 @@ impl WifiEngine {
             self.end(cx, id, "gone");
             return;
         }
-        let cause = cause.map_or_else(|| "without a cause".to_owned(), |cause| format!("with Error-Cause {cause}"));
-        let sentence = format!(
-            "The access point refused to disconnect the device ({cause}); allow dynamic authorization (RFC 5176) for this box there."
-        );
+        let sentence = match cause {
+            Some(SESSION_CONTEXT_NOT_FOUND) => "The access point that was asked has no such session, but several are one in the site file, and the device may be at another; it goes when its session times out. Give each access point a name and a certificate of its own.".to_owned(),
+            Some(cause) => refused(&format!("with Error-Cause {cause}")),
+            None => refused("without a cause"),
+        };
         self.record_answer(cx, id, Outcome::Warning, "wifi-disconnect-refused", &sentence);
         self.set_progress(id, Progress::Refused);
     }
@@ -375,6 +380,12 @@ fn request(cx: &Context<'_>, secret: &Secret<Vec<u8>>, identifier: u8, session: 
         writer = with_change(cx, writer, profile_of(cx, &row.access_point), terms);
     }
     writer.finish(secret.expose()).ok()
+}
+
+fn refused(how: &str) -> String {
+    format!(
+        "The access point refused to disconnect the device ({how}); allow dynamic authorization (RFC 5176) for this box there."
+    )
 }
 
 /// Whether the device logged in by its address, with a passphrase or without. hostapd then compares no User-Name with what it

@@ -12,17 +12,20 @@
 
 use super::receive::Way;
 use super::{ConnectionId, Context, Output, Socket, WifiEngine};
-use policy::Reason;
 use policy::access_point::{ClientCertificate, recognise};
+use policy::{AccessPoint, Reason};
 use proto::radius::radsec::{self, InvalidLength};
-use proto::radius::{Code, DecodeError, Inauthentic, Packet};
-use std::collections::BTreeMap;
+use proto::radius::{Code, DecodeError, Inauthentic, Nas, Packet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use values::{AccessPointName, Secret};
 
 /// Connections of one access point at one time. It needs one; one that restarts leaves its last behind until that times out,
 /// and the oldest makes room.
 const CONNECTIONS_PER_ACCESS_POINT_MAX: usize = 4;
+
+/// Names of NASes that are remembered of one access point: more than one is what matters.
+const NASES_MAX: usize = 8;
 
 /// How long before its end an operator is told of a certificate.
 const WARN_DAYS: i64 = 60;
@@ -108,6 +111,8 @@ struct Line {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     open: BTreeMap<ConnectionId, Line>,
+    /// What the NASes call themselves that an access point of the site file has spoken for.
+    nases: BTreeMap<AccessPointName, BTreeSet<String>>,
 }
 
 impl Lines {
@@ -119,6 +124,25 @@ impl Lines {
     pub(super) fn way_to(&self, access_point: &AccessPointName) -> Option<Way> {
         let newest = self.of(access_point).last();
         newest.map(|(connection, line)| (Socket::RadSec(connection), line.from))
+    }
+
+    fn heard_of(&mut self, access_point: &AccessPointName, nas: &Nas<'_>) {
+        match self.nases.get_mut(access_point) {
+            Some(known) if known.len() >= NASES_MAX || known.iter().any(|known| nas.is(known)) => {}
+            Some(known) => drop(known.insert(nas.to_string())),
+            None => drop(self.nases.insert(access_point.clone(), [nas.to_string()].into())),
+        }
+    }
+
+    /// Whether who answers this way can know of every session of the access point. Several may share a certificate behind a
+    /// proxy, which hands no request on; then the address in the site file is that of one of them.
+    pub(super) fn speaks_for_all(&self, point: &AccessPoint, way: Socket) -> bool {
+        match way {
+            Socket::RadSec(_) => self.of(&point.name).count() <= 1,
+            Socket::Authentication | Socket::Accounting | Socket::DynamicAuthorization => {
+                point.radsec.is_none() || self.nases.get(&point.name).is_none_or(|known| known.len() <= 1)
+            }
+        }
     }
 
     /// Oldest first: connections are numbered as they come.
@@ -207,6 +231,9 @@ impl WifiEngine {
                 return self.close(connection);
             }
         };
+        if matches!(packet.code(), Code::AccessRequest | Code::AccountingRequest) {
+            self.lines.heard_of(&access_point, &Nas::of(&packet));
+        }
         self.handle_radsec_packet(cx, connection, from, access_point, &packet);
     }
 

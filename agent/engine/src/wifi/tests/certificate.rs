@@ -115,3 +115,16 @@ fn what_is_offered_follows_the_site_file() {
     world.change(&[Change::Site(std::sync::Arc::new(site))]);
     assert_eq!(world.engine.eap.methods, [MethodKind::Peap, MethodKind::Tls]);
 }
+
+/// hostapd compares all that a Disconnect-Request says with what it was told last.
+#[test]
+fn a_device_that_changes_what_it_logs_in_with_is_called_by_its_new_name() {
+    let mut world = world();
+    let by_key = world.login(1, "user-1/1");
+    assert_eq!(by_key.code, Code::AccessAccept);
+    let by_certificate = login(&mut world, 1, "certificate/1");
+    assert_ne!(by_certificate.text(AttributeType::USER_NAME), by_key.text(AttributeType::USER_NAME));
+    let [asked] = &disconnects(&world.suspend(1))[..] else { panic!("one session") };
+    let asked = proto::radius::Packet::decode(asked).expect("a packet");
+    assert_eq!(asked.text(AttributeType::USER_NAME).map(str::to_owned), by_certificate.text(AttributeType::USER_NAME));
+}

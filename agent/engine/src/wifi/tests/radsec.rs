@@ -275,3 +275,33 @@ fn access_points_that_share_a_certificate_end_their_own_sessions_only() {
     assert_eq!(here, ["west"]);
     assert!(world.presence.is_here(member_id(2)) && !world.presence.is_here(member_id(1)));
 }
+
+/// hostapd at two access points behind one radsecproxy, which hands no Disconnect-Request on: the one address of the site file is
+/// that of the wrong one.
+#[test]
+fn an_access_point_that_answers_for_another_is_not_believed_that_a_session_is_gone() {
+    for (nases, believed) in [(["west", "west"], true), (["east", "west"], false)] {
+        let mut world = world();
+        connect(&mut world, LINE, "hall", 2);
+        for (n, nas) in [1, 2].into_iter().zip(nases) {
+            let start = report(n, 1, n, &format!("0000000{n}"), None).text(AttributeType::NAS_IDENTIFIER, nas);
+            assert_eq!(receive(&mut world, LINE, &start.finish(RADSEC).expect("it fits")).len(), 1);
+        }
+        world.suspend(2);
+        let udp = Socket::DynamicAuthorization;
+        let by_udp = |sent: &[(Socket, SocketAddr, Vec<u8>)]| orders(sent).into_iter().find(|(way, _)| *way == udp);
+        let asked = (0..30).find_map(|_| by_udp(&world.pass(Duration::from_secs(1))));
+        let (_, order) = asked.expect("in turn with the connection");
+        let request = Packet::decode(&order).expect("a packet");
+        let nak = Writer::reply(Code::DisconnectNak, &request)
+            .integer(AttributeType::ERROR_CAUSE, 503)
+            .finish(SECRET)
+            .expect("it fits");
+        world.receive(udp, COA, &nak);
+        let gone = world.rows.last().and_then(|row| row.end_cause.clone());
+        assert_eq!(gone.as_deref() == Some("gone"), believed, "{nases:?}: {gone:?}");
+        let told = world.records.last().expect("a record");
+        assert_eq!(told.code == "wifi-disconnect-refused", !believed, "{}", told.sentence);
+        assert_eq!(told.sentence.contains("may be at another"), !believed, "{}", told.sentence);
+    }
+}
