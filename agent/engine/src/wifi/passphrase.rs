@@ -10,7 +10,7 @@ use policy::snapshot::Shared;
 use policy::wifi::device::{Candidate, candidates};
 use policy::{Credential, CredentialKind, Snapshot};
 use proto::wpa::Handshake;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use values::{AccessPointName, CredentialId, MacAddress, Mono};
@@ -108,7 +108,12 @@ struct Budget {
 pub(super) struct Passphrases {
     known: Known,
     learned: BTreeMap<MacAddress, (CredentialId, Mono)>,
+    /// The same by when it was learned: somebody with one passphrase can make up any number of devices, and none of them may
+    /// cost a look at all others.
+    learned_order: BTreeSet<(Mono, MacAddress)>,
     failing: BTreeMap<MacAddress, Failures>,
+    /// The same by the first failure.
+    failing_order: BTreeSet<(Mono, MacAddress)>,
     /// By access point: as many as the site file has.
     budgets: BTreeMap<AccessPointName, Budget>,
     searching: BTreeMap<u64, Applicant>,
@@ -133,25 +138,36 @@ impl Passphrases {
 
     /// A device has used this passphrase.
     pub(super) fn learn(&mut self, mac: MacAddress, credential: CredentialId, now: Mono) {
-        self.failing.remove(&mac);
-        if self.learned.len() >= LEARNED_MAX && !self.learned.contains_key(&mac) {
-            let oldest = self.learned.iter().min_by_key(|(_, (_, at))| *at).map(|(mac, _)| *mac);
-            oldest.and_then(|mac| self.learned.remove(&mac));
+        self.forgive(mac);
+        if let Some((_, before)) = self.learned.insert(mac, (credential, now)) {
+            self.learned_order.remove(&(before, mac));
         }
-        self.learned.insert(mac, (credential, now));
+        self.learned_order.insert((now, mac));
+        if self.learned.len() > LEARNED_MAX
+            && let Some((_, oldest)) = self.learned_order.pop_first()
+        {
+            self.learned.remove(&oldest);
+        }
+    }
+
+    fn forgive(&mut self, mac: MacAddress) {
+        if let Some(failures) = self.failing.remove(&mac) {
+            self.failing_order.remove(&(failures.since, mac));
+        }
     }
 
     /// Nobody's passphrase fitted.
     pub(super) fn failed(&mut self, mac: MacAddress, now: Mono) {
-        if self.failing.len() >= FAILING_MAX && !self.failing.contains_key(&mac) {
-            self.failing.retain(|_, failures| now.since(failures.since) < FAILURES_KEPT);
+        while let Some(&(since, over)) = self.failing_order.first()
+            && now.since(since) >= FAILURES_KEPT
+        {
+            self.forgive(over);
         }
-        if self.failing.len() < FAILING_MAX || self.failing.contains_key(&mac) {
-            let failures = self.failing.entry(mac).or_insert(Failures { count: 0, since: now });
-            if now.since(failures.since) >= FAILURES_KEPT {
-                *failures = Failures { count: 0, since: now };
-            }
+        if let Some(failures) = self.failing.get_mut(&mac) {
             failures.count += 1;
+        } else if self.failing.len() < FAILING_MAX {
+            self.failing.insert(mac, Failures { count: 1, since: now });
+            self.failing_order.insert((now, mac));
         }
     }
 
@@ -240,6 +256,7 @@ mod tests {
             passphrases.learn(mac(n + 1_000_000), CredentialId::from_random([1; 16]), Mono(u64::from(n)));
         }
         assert_eq!((passphrases.failing.len(), passphrases.learned.len()), (FAILING_MAX, LEARNED_MAX));
+        assert_eq!((passphrases.failing_order.len(), passphrases.learned_order.len()), (FAILING_MAX, LEARNED_MAX));
         assert!(passphrases.learned(mac(1_000_000)).is_none() && passphrases.learned(mac(1_019_999)).is_some());
         passphrases.failed(mac(30_000), Mono(60_000));
         assert_eq!(passphrases.failing.len(), 1, "the minute is over");
