@@ -380,6 +380,9 @@ fn about(cx: &mut Context<'_>, row: &SessionRow, outcome: Outcome, code: &str, s
     if let Some(vlan) = row.vlan {
         record = record.fact("vlan", vlan);
     }
+    if !row.nas.is_empty() {
+        record = record.fact("nas", &row.nas);
+    }
     if let Some(mac) = row.mac {
         record = record.personal("mac", mac.to_string());
     }

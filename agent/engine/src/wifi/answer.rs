@@ -1,7 +1,7 @@
 //! What a login is answered with: Access-Challenge, Access-Accept with the terms, Access-Reject; and what is written down.
 
 use super::leave::judge_at;
-use super::login::{Login, StateKey, failure};
+use super::login::{Login, StateKey};
 use super::receive::Question;
 use super::session::{NasOf, PLACE_HELD, Session, Stage};
 use super::terms::with_terms;
@@ -110,8 +110,7 @@ impl WifiEngine {
     }
 
     /// What a device was sending is too large while others send much too.
-    pub(super) fn refuse_message(&mut self, cx: &mut Context<'_>, login: &Login, identifier: u8) {
-        self.reject(&login.question, Some(failure(identifier)));
+    pub(super) fn record_shed_message(&mut self, cx: &mut Context<'_>, login: &Login) {
         let sentence = "The device was sending a very long message while many others did, and the box has no room for all of them; somebody may be flooding it. The device may try again at once.";
         self.record_refusal(cx, login, "eap-no-room", sentence.to_owned());
     }
@@ -162,15 +161,21 @@ impl WifiEngine {
                 session.accepted = accepted;
                 session.judge_at = judge_at(cx, admission);
                 session.begin_terms(admission);
+                session.proven |= arrival.proven;
                 session.stage = refreshed(cx, session.stage, timeout, arrival.proven);
                 let row = session.row_mut();
                 row.credential = Some(admission.credential);
+                // What the Access-Accept says; a Disconnect-Request must name the session by it.
+                row.username = Pii(arrival.username.to_owned());
                 row.network = Some(admission.network.clone());
                 if row.vlan != admission.vlan {
                     row.ip = None; // that of another network
                 }
                 row.vlan = admission.vlan;
                 row.seen_at = cx.now.stamp();
+            }
+            if arrival.proven {
+                self.end_unreported_elsewhere(cx, id);
             }
             return id;
         }
@@ -205,7 +210,11 @@ impl WifiEngine {
         session.judge_at = judge_at(cx, admission);
         session.begin_terms(admission);
         session.accepted = accepted;
+        session.proven = arrival.proven;
         self.sessions.insert(session);
+        if arrival.proven {
+            self.end_unreported_elsewhere(cx, id);
+        }
         id
     }
 
@@ -239,10 +248,11 @@ fn admitted(cx: &Context<'_>, timeout: Duration, proven: bool) -> Stage {
     }
 }
 
-/// The stage of a session whose device has logged in again. A place that a key took is not held longer for an address.
+/// The stage of a session whose device has logged in again. A place is not held longer for an address: whoever repeats it would keep
+/// it for ever after a Stop that was lost.
 fn refreshed(cx: &Context<'_>, stage: Stage, timeout: Duration, proven: bool) -> Stage {
     match stage {
-        Stage::Admitted { .. } if !proven => stage,
+        Stage::Admitted { .. } | Stage::Open { .. } if !proven => stage,
         Stage::Admitted { .. } | Stage::Unreported { .. } => admitted(cx, timeout, proven),
         Stage::Open { silent_at } => Stage::Open { silent_at: silent_at.max(cx.now.mono + timeout) },
     }

@@ -11,7 +11,8 @@
 //! wrong keys of 8 devices in ten minutes: free     of a 9th: 1 s    of a 10th: 2 s   ...   of a 23rd and more: 15 s
 //! ```
 //! A name is held back for its owner's new device too, which nobody can tell from a stranger's, so it is held back for seconds only,
-//! and only once many devices have guessed. That still leaves who makes up a device for each guess four a minute at keys of 80 bits.
+//! and only once many devices have guessed. That still leaves who makes up a device for each guess four moments a minute, and in each as many guesses as
+//! logins can be under way, at keys of 80 bits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -4,8 +4,9 @@
 //! ```text
 //! Access-Request --> Working --Request--> Waiting --Access-Request with State--> Working --> ...
 //!                       \--NeedCredential, Proven: answered at once--> Working
-//!                        \--Success, Failure--> over        Waiting --60 s--> abandoned
+//!                        \--Success, Failure--> over        Waiting --60 s of silence, 120 s in all--> abandoned
 //! ```
+//! The one that holds most of a half-built message is over too when all of them hold too much.
 
 use super::leave::judge_at;
 use super::receive::Question;
@@ -181,21 +182,29 @@ impl WifiEngine {
     fn makes_room_for(&mut self, cx: &mut Context<'_>, state: &StateKey, bytes: usize, packet: &[u8]) -> bool {
         let Some(largest) = self.logins.holds(state, bytes) else { return true };
         self.counters.eap_messages_shed += 1;
-        if largest != *state {
-            self.drop_login(&largest);
-            return true;
+        let is_other = largest != *state;
+        let Some(login) = self.logins.remove(&largest) else { return is_other };
+        self.record_shed_message(cx, &login);
+        if is_other {
+            self.forget_question(&login);
+        } else {
+            // The Response that is answered has the number before that of the Request that will not be sent (RFC 3748, 4.2).
+            let answered = packet.get(1).map_or(0, |next| next.wrapping_sub(1));
+            self.reject(&login.question, Some(failure(answered)));
         }
-        if let Some(login) = self.logins.remove(state) {
-            self.refuse_message(cx, &login, packet.get(1).copied().unwrap_or(0));
-        }
-        false
+        is_other
     }
 
     /// Forgets a login that somebody else needs the place of.
     fn drop_login(&mut self, state: &StateKey) {
-        if let Some(login) = self.logins.remove(state)
-            && !login.waits()
-        {
+        if let Some(login) = self.logins.remove(state) {
+            self.forget_question(&login);
+        }
+    }
+
+    /// The question that a worker was busy with is new when it comes again.
+    fn forget_question(&mut self, login: &Login) {
+        if !login.waits() {
             self.give_up_on(Socket::Authentication, &login.question);
         }
     }

@@ -8,6 +8,7 @@
 //!               |                                   | table full and 5 s of silence, or 60 s of silence
 //!               +-----------------------------------+--------------+
 //! ```
+//! Either is removed after 120 s whatever it sends, and the one that holds most when half-built messages take too much room.
 
 use super::login::{Login, StateKey};
 use std::collections::{BTreeMap, BTreeSet};
