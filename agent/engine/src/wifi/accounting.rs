@@ -9,9 +9,9 @@ use super::session::{AcctKey, NasOf, Session, Stage};
 use super::unwritten::Concern;
 use super::{Context, Output, Socket, WifiEngine, about};
 use policy::wifi::{WifiFacts, WifiQuestion, admit, credential_of_session};
-use policy::{Outcome, SessionRow};
+use policy::{CredentialKind, Outcome, SessionRow};
+use proto::radius::Code;
 use proto::radius::accounting::{AccountingRequest, SessionReport, SessionStatus, terminate_cause_word};
-use proto::radius::{Code, Nas};
 use std::time::Duration;
 use values::{AccessPointName, Pii, SessionId, Timestamp};
 
@@ -54,6 +54,7 @@ impl WifiEngine {
             return self.give_up_on(Socket::Accounting, &question);
         }
         let point = question.access_point.clone();
+        let mut ended_by = None;
         let rows = match request {
             AccountingRequest::Session(report) => {
                 let acct_session_id = session_id_text(report.acct_session_id);
@@ -62,20 +63,30 @@ impl WifiEngine {
                 let rows = self.handle_report(cx, &key, &report);
                 self.unwritten.before(rows, Concern::Session { key: &key, mac: report.mac })
             }
-            AccountingRequest::AccountingOn(nas) => self.end_all_of(cx, &point, nas, "access-point-restarted"),
-            AccountingRequest::AccountingOff(nas) => self.end_all_of(cx, &point, nas, "access-point-stopped"),
+            AccountingRequest::AccountingOn(nas) => {
+                let nas = ended_by.insert(nas.to_string());
+                self.end_all_of(cx, &point, nas, "access-point-restarted")
+            }
+            AccountingRequest::AccountingOff(nas) => {
+                let nas = ended_by.insert(nas.to_string());
+                self.end_all_of(cx, &point, nas, "access-point-stopped")
+            }
         };
-        self.write(rows, Some(question));
+        self.write_for(rows, ended_by.as_deref(), Some(question));
     }
 
-    fn write(&mut self, rows: Vec<SessionRow>, question: Option<Question>) {
+    fn write(&mut self, rows: Vec<SessionRow>) {
+        self.write_for(rows, None, None);
+    }
+
+    fn write_for(&mut self, rows: Vec<SessionRow>, ended_by: Option<&str>, question: Option<Question>) {
         if rows.is_empty() {
             if let Some(question) = question {
                 self.respond(&question);
             }
             return;
         }
-        let (token, unkept) = self.unwritten.begin(&rows, question);
+        let (token, unkept) = self.unwritten.begin(&rows, ended_by, question);
         self.counters.accounting_rows_unkept += unkept;
         self.outputs.push_back(Output::Account { token, rows });
     }
@@ -95,7 +106,7 @@ impl WifiEngine {
     /// Tries again to write down what could not be.
     pub(super) fn sweep_unwritten(&mut self) {
         let rows = self.unwritten.failed();
-        self.write(rows, None);
+        self.write(rows);
     }
 
     fn respond(&mut self, question: &Question) {
@@ -239,12 +250,14 @@ impl WifiEngine {
     }
 
     /// The rows of the sessions of this device that began before this one: it has roamed, or its access point forgot to say
-    /// Stop. One that began later is of where the device is by now.
+    /// Stop. One that began later is of where the device is by now. What only has the address may be another device, so that it ends
+    /// no session of another credential; for the limit both are one.
     fn supersede(&mut self, cx: &mut Context<'_>, by: &Session) -> Vec<SessionRow> {
-        let (id, began) = (by.row().id, by.began);
+        let (id, began, credential) = (by.row().id, by.began, by.row().credential);
         let others = by.row().mac.map(|mac| self.sessions.of_device(mac)).unwrap_or_default();
-        let is_over =
-            |other: &SessionId| *other != id && self.sessions.get(*other).is_some_and(|other| other.began <= began);
+        let is_proven = is_proven(cx, by);
+        let is_older = |other: &Session| other.began <= began && (is_proven || other.row().credential == credential);
+        let is_over = |other: &SessionId| *other != id && self.sessions.get(*other).is_some_and(is_older);
         let over: Vec<SessionId> = others.into_iter().filter(is_over).collect();
         over.into_iter().filter_map(|other| self.finish_session(cx, other, "superseded")).collect()
     }
@@ -271,8 +284,8 @@ impl WifiEngine {
     }
 
     /// The session that was admitted and is reported now for the first time: by its Class, else, when it begins, by the device
-    /// at this NAS, else at another one behind the same access point, for who asks and who reports may differ. A session that has a
-    /// name already is another one.
+    /// at this NAS, else at another one behind the same access point, for who asks and who reports may differ. Of several it is the
+    /// one whose place is held, for a key or a passphrase, else the newest. A session that has a name already is another one.
     fn admitted(&self, key: &AcctKey, class: Option<SessionId>, report: &SessionReport<'_>) -> Option<SessionId> {
         let by_device = match report.status {
             SessionStatus::Start | SessionStatus::InterimUpdate => report.mac,
@@ -284,10 +297,13 @@ impl WifiEngine {
             row.is_some_and(|row| row.acct_session_id.is_empty() && row.access_point == key.access_point)
         };
         let here = NasOf { access_point: &key.access_point, nas: &key.nas };
-        let is_here = |id: SessionId| self.sessions.get(id).is_some_and(|session| session.is_at(here));
-        let by_device = || by_device.iter().copied().filter(|&id| is_unnamed(id));
+        let fitness = |id: SessionId| {
+            let holds_place = |session: &Session| matches!(session.stage, Stage::Admitted { .. });
+            self.sessions.get(id).map(|session| (session.is_at(here), holds_place(session), session.began))
+        };
         let by_class = class.filter(|&id| is_unnamed(id));
-        by_class.or_else(|| by_device().find(|&id| is_here(id))).or_else(|| by_device().next())
+        let by_device = by_device.into_iter().filter(|&id| is_unnamed(id));
+        by_class.or_else(|| by_device.max_by_key(|&id| fitness(id)))
     }
 
     fn handle_stop(&mut self, cx: &mut Context<'_>, key: &AcctKey, report: &SessionReport<'_>) -> Vec<SessionRow> {
@@ -323,11 +339,10 @@ impl WifiEngine {
         &mut self,
         cx: &mut Context<'_>,
         point: &AccessPointName,
-        nas: Nas<'_>,
+        nas: &str,
         cause: &'static str,
     ) -> Vec<SessionRow> {
-        let nas = nas.to_string();
-        let nas = NasOf { access_point: point, nas: &nas };
+        let nas = NasOf { access_point: point, nas };
         let ids = self.sessions.of_nas(nas);
         let rows = ids.into_iter().filter_map(|id| self.finish_session(cx, id, cause)).collect();
         self.unwritten.before(rows, Concern::Nas(nas))
@@ -341,7 +356,7 @@ impl WifiEngine {
     /// Ends a session that no report ended, and writes that down.
     pub(super) fn end(&mut self, cx: &mut Context<'_>, id: SessionId, cause: &'static str) {
         let row = self.finish_session(cx, id, cause);
-        self.write(row.into_iter().collect(), None);
+        self.write(row.into_iter().collect());
     }
 
     /// Ends a session that its access point has disconnected, and with it what is left of its device elsewhere: of a session
@@ -350,9 +365,29 @@ impl WifiEngine {
         if let Some(session) = self.sessions.remove(id) {
             let rows = self.supersede(cx, &session);
             self.sessions.insert(session);
-            self.write(rows, None);
+            self.write(rows);
         }
         self.end(cx, id, "disconnected");
+    }
+
+    /// Ends what was never reported of a device at the other NASes of its access point, now that it has shown its key at this one:
+    /// those that send no accounting would keep one each until its Session-Timeout. Another member's is not ended, for two who
+    /// share one address would be out of each other's suspension.
+    pub(super) fn end_unreported_elsewhere(&mut self, cx: &mut Context<'_>, id: SessionId) {
+        let Some(row) = self.sessions.get(id).map(|session| session.row().clone()) else { return };
+        let is_left = |other: &SessionId| {
+            let other = self.sessions.get(*other).filter(|other| other.row().id != id);
+            other.is_some_and(|other| {
+                let is_unreported = match other.stage {
+                    Stage::Unreported { .. } => other.row().acct_session_id.is_empty(),
+                    Stage::Admitted { .. } | Stage::Open { .. } => false,
+                };
+                is_unreported && other.row().access_point == row.access_point && other.row().member == row.member
+            })
+        };
+        let others = row.mac.map(|mac| self.sessions.of_device(mac)).unwrap_or_default();
+        let left: Vec<SessionId> = others.into_iter().filter(is_left).collect();
+        left.into_iter().for_each(|other| self.end(cx, other, "superseded"));
     }
 
     /// Takes a session out of the table; its row, if the access point ever reported it.
@@ -402,6 +437,21 @@ impl WifiEngine {
                 Stage::Admitted { .. } | Stage::Unreported { .. } | Stage::Open { .. } => {}
             }
         }
+    }
+}
+
+/// Whether the device has shown more than its address, which is all that a registered one has.
+fn is_proven(cx: &Context<'_>, session: &Session) -> bool {
+    let credential = session.row().credential.and_then(|credential| cx.snapshot.credentials.get(&credential));
+    match credential.map(|credential| &credential.kind) {
+        Some(
+            CredentialKind::WifiKey { .. }
+            | CredentialKind::DeviceCertificate { .. }
+            | CredentialKind::WifiPassphrase { .. }
+            | CredentialKind::Badge { .. }
+            | CredentialKind::PrintToken { .. },
+        ) => session.proven,
+        Some(CredentialKind::RegisteredDevice { .. }) | None => false,
     }
 }
 

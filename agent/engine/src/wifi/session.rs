@@ -113,6 +113,8 @@ pub(super) struct Session {
     /// The Class that its access point gave when it reported it first: a device that came back without a login has that of an
     /// earlier session.
     pub(super) class: Option<SessionId>,
+    /// It was not begun by an address alone, as far as is known: its device has shown a key here, or before a restart.
+    pub(super) proven: bool,
 }
 
 impl Session {
@@ -134,6 +136,7 @@ impl Session {
             is_extra: false,
             start_heard: false,
             class: None,
+            proven: true,
         }
     }
 

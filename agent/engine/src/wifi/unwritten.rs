@@ -40,6 +40,8 @@ struct Unsaved {
     row: SessionRow,
     /// The write that holds this version, or held it and failed.
     token: u64,
+    /// The NAS whose Accounting-On or Accounting-Off ended the session, which the row may know by another name.
+    ended_by: Option<String>,
 }
 
 /// Which rows a request is about: it is answered when none of them is unsaved.
@@ -52,9 +54,13 @@ pub(super) enum Concern<'a> {
 }
 
 impl Concern<'_> {
-    fn is_about(&self, row: &SessionRow) -> bool {
+    fn is_about(&self, unsaved: &Unsaved) -> bool {
+        let row = &unsaved.row;
         match self {
-            Self::Nas(nas) => nas.has(row),
+            Self::Nas(nas) => {
+                let is_ended_by_it = || unsaved.ended_by.as_deref() == Some(nas.nas);
+                nas.has(row) || (row.access_point == *nas.access_point && is_ended_by_it())
+            }
             Self::Session { key, mac } => key.is_of(row) || (mac.is_some() && row.mac == *mac),
         }
     }
@@ -84,17 +90,25 @@ impl Unwritten {
         !self.failed.is_empty()
     }
 
-    /// Begins a write; how many of its rows are not kept for another try because too many are.
-    pub(super) fn begin(&mut self, rows: &[SessionRow], question: Option<Question>) -> (u64, u64) {
+    /// Begins a write; how many of its rows are not kept for another try because too many are. Those of an Accounting-On or
+    /// Accounting-Off say by which NAS they were ended, so that it is answered only when they are written.
+    pub(super) fn begin(
+        &mut self,
+        rows: &[SessionRow],
+        ended_by: Option<&str>,
+        question: Option<Question>,
+    ) -> (u64, u64) {
         self.last_token += 1;
         let token = self.last_token;
         let mut unkept = 0;
         for row in rows {
             if self.unsaved.len() < UNSAVED_MAX || self.unsaved.contains_key(&row.id) {
-                let older = self.unsaved.insert(row.id, Unsaved { row: row.clone(), token });
-                if let Some(older) = older {
+                let older = self.unsaved.remove(&row.id);
+                if let Some(older) = &older {
                     self.failed.remove(&(older.token, row.id));
                 }
+                let ended_by = ended_by.map(ToOwned::to_owned).or(older.and_then(|older| older.ended_by));
+                self.unsaved.insert(row.id, Unsaved { row: row.clone(), token, ended_by });
             } else {
                 unkept += 1;
             }
@@ -122,9 +136,8 @@ impl Unwritten {
     /// The unsaved rows that a request concerns and that are not in `rows`, which are newer; then `rows`.
     pub(super) fn before(&self, rows: Vec<SessionRow>, concern: Concern<'_>) -> Vec<SessionRow> {
         let newer: BTreeSet<SessionId> = rows.iter().map(|row| row.id).collect();
-        let unsaved = self.unsaved.values().map(|unsaved| &unsaved.row);
-        let older = unsaved.filter(|row| concern.is_about(row) && !newer.contains(&row.id)).cloned();
-        older.chain(rows).collect()
+        let concerned = self.unsaved.values().filter(|unsaved| concern.is_about(unsaved)).map(|unsaved| &unsaved.row);
+        concerned.filter(|row| !newer.contains(&row.id)).cloned().chain(rows).collect()
     }
 
     /// Failed rows to try again, those that were tried longest ago first.

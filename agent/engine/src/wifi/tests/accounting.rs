@@ -164,7 +164,7 @@ fn rows_that_wait_for_the_disk_are_bounded() {
         SessionRow { id: SessionId::from_random(id), ..world.rows[0].clone() }
     };
     let rows: Vec<_> = (0..=16_384).map(row).collect();
-    let (token, unkept) = world.engine.unwritten.begin(&rows, None);
+    let (token, unkept) = world.engine.unwritten.begin(&rows, None, None);
     assert_eq!(unkept, 1);
     assert!(world.engine.unwritten.end(token, false).is_some());
     assert!(!world.account(2, report(2, 3, 1, "a1", None)), "nothing is taken in that could be lost");

@@ -505,15 +505,72 @@ fn a_handshake_takes_its_place_and_its_address_does_not_hold_it_any_longer() {
     assert!(!world.presence.is_here(member_id(1)), "its minute is over");
 }
 
+/// Nor by its Start, whatever that says: the Class of its login, nothing, or the address as its user name, as after a restart.
 #[test]
 fn a_copied_address_does_not_take_a_session_over_from_its_key() {
-    let mut world = world_with(AccessPointProfile::Generic, vec![registered(100, 1, mac(1))]);
-    let class = world.login(1, "user-1/1").text(AttributeType::CLASS).expect("let in, with our Class");
-    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
-    assert_eq!(ask(&mut world, by_address(2, mac(1), None)).code, Code::AccessAccept);
-    let key = Credential::clone(world.snapshot.credentials.get(&credential_id(1)).expect("the key"));
-    let orders = disconnects(&world.change(&[Change::Credential(Credential { revoked_at: Some(NOON), ..key })]));
-    assert_eq!(orders.len(), 1);
-    let packet = Packet::decode(&orders[0]).expect("a packet");
-    assert_eq!(packet.text(AttributeType::ACCT_SESSION_ID), Some("a1"));
+    for (asks, says_class) in [(true, true), (true, false), (false, false)] {
+        let mut world = world_with(AccessPointProfile::Generic, vec![registered(100, 1, mac(1))]);
+        let class = world.login(1, "user-1/1").text(AttributeType::CLASS).expect("let in, with our Class");
+        assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+        let mut start = Writer::request(Code::AccountingRequest, 3, [0; 16])
+            .integer(AttributeType::ACCT_STATUS_TYPE, 1)
+            .text(AttributeType::ACCT_SESSION_ID, "b1")
+            .text(AttributeType::CALLING_STATION_ID, &mac(1).to_string())
+            .text(AttributeType::USER_NAME, &plain(mac(1)));
+        if asks {
+            let accept = ask(&mut world, by_address(2, mac(1), None));
+            assert_eq!(accept.code, Code::AccessAccept);
+            if says_class {
+                start = start.text(AttributeType::CLASS, &accept.text(AttributeType::CLASS).expect("our Class"));
+            }
+        }
+        assert!(world.account(3, start));
+        world.pass(Duration::from_secs(1));
+        assert_eq!(
+            world.presence.live_devices(member_id(1)),
+            [mac(1); 2],
+            "two sessions of one device, which counts once"
+        );
+        let key = Credential::clone(world.snapshot.credentials.get(&credential_id(1)).expect("the key"));
+        let orders = disconnects(&world.change(&[Change::Credential(Credential { revoked_at: Some(NOON), ..key })]));
+        assert_eq!(orders.len(), 1);
+        let packet = Packet::decode(&orders[0]).expect("a packet");
+        assert_eq!(packet.text(AttributeType::ACCT_SESSION_ID), Some("a1"));
+    }
+}
+
+/// Its access point says no Class, as hostapd does without 802.1X: a Start is of the login that waits for it.
+#[test]
+fn a_start_without_class_is_of_the_newest_login_that_holds_a_place() {
+    for (waits, key_first) in [(0, false), (0, true), (61, false)] {
+        let mut world = world_with(AccessPointProfile::Generic, vec![registered(100, 2, mac(1))]);
+        let by_key = |world: &mut World| assert_eq!(world.login(1, "user-1/1").code, Code::AccessAccept);
+        if key_first {
+            by_key(&mut world);
+        }
+        assert_eq!(ask(&mut world, by_address(2, mac(1), None)).code, Code::AccessAccept);
+        world.pass(Duration::from_secs(1));
+        if !key_first {
+            by_key(&mut world);
+        }
+        world.pass(Duration::from_secs(waits));
+        assert!(world.account(3, report(3, 1, 1, "a1", None)));
+        let row = world.rows.last().expect("a row");
+        assert_eq!((row.member, row.credential), (Some(member_id(1)), Some(credential_id(1))), "{waits} {key_first}");
+    }
+}
+
+#[test]
+fn an_address_that_is_repeated_keeps_no_place_when_the_stop_was_lost() {
+    let mut world = world_with(AccessPointProfile::Generic, vec![registered(100, 1, mac(7))]);
+    assert_eq!(ask(&mut world, by_address(1, mac(7), None)).code, Code::AccessAccept);
+    assert!(world.account(2, report(2, 1, 7, "a1", None)));
+    for round in 0..20 {
+        world.pass(Duration::from_secs(1_800));
+        assert_eq!(ask(&mut world, by_address(3 + round, mac(7), None)).code, Code::AccessAccept);
+        assert!(round > 7 || world.presence.is_here(member_id(1)), "its Session-Timeout is four hours");
+    }
+    assert!(!world.presence.is_here(member_id(1)));
+    assert_eq!(world.rows.last().and_then(|row| row.end_cause.as_deref()), Some("lost"));
+    assert_eq!(disconnects(&world.suspend(1)).len(), 1, "it may be here all the same");
 }

@@ -93,3 +93,65 @@ fn nases_that_number_alike_stay_apart_when_a_device_goes_from_one_to_the_other()
     assert!(world.account(5, after(ATTIC(report(5, 2, 2, "1", Some(&other))), 2)));
     assert_eq!(live(&mut world), [("cellar".to_owned(), "1".to_owned())]);
 }
+
+/// A whole login of device `n` as `text` at this NAS.
+fn login_at(world: &mut World, n: u8, nas: &str, text: &str) -> String {
+    let request = |world: &World, state: Option<&[u8]>, eap: &[u8]| {
+        let authenticator = authenticator(u8::from(state.is_some()), (world.now.mono.0 / 1_000_000) as u8);
+        let writer = Writer::request(Code::AccessRequest, u8::from(state.is_some()), authenticator)
+            .text(AttributeType::USER_NAME, "anonymous")
+            .text(AttributeType::NAS_IDENTIFIER, nas)
+            .text(AttributeType::CALLING_STATION_ID, &mac(n).to_string())
+            .eap_message(eap);
+        let writer = state.into_iter().fold(writer, |writer, state| writer.attribute(AttributeType::STATE, state));
+        writer.finish(SECRET).expect("it fits")
+    };
+    let first = request(world, None, &identity(1));
+    let state = world.exchange(&first).expect("a challenge").state().expect("a State");
+    let second = request(world, Some(&state), &proof(2, text));
+    let accept = world.exchange(&second).expect("an answer");
+    assert_eq!(accept.code, Code::AccessAccept);
+    accept.text(AttributeType::CLASS).expect("our Class")
+}
+
+/// Access points that send no accounting: of the logins of a device at one after the other, only the last can be where it is.
+#[test]
+fn a_login_ends_what_was_never_reported_of_its_device_elsewhere() {
+    let mut world = World::new();
+    let elsewhere = login_at(&mut world, 1, "attic", "user-2/2"); // her colleague's key, on the same device
+    let mut last = String::new();
+    for nas in ["attic", "cellar", "yard", "roof"] {
+        world.pass(Duration::from_secs(120));
+        last = login_at(&mut world, 1, nas, "user-1/1");
+    }
+    world.pass(Duration::from_secs(61));
+    let mut known: Vec<String> = world.presence.sessions.iter().map(|view| view.row.id.to_string()).collect();
+    known.sort_unstable();
+    let mut expected = [elsewhere, last];
+    expected.sort_unstable();
+    assert_eq!(known, expected, "what is another member's is not hers to end");
+    assert_eq!(world.rows, []);
+}
+
+/// Who asks and who reports differ: the one that asked ends the session, and its row is of the other.
+#[test]
+fn an_end_by_who_asked_is_not_answered_before_it_is_written_down() {
+    let mut world = World::new();
+    let its = login_at(&mut world, 1, "controller", "user-1/1");
+    assert!(world.account(1, ATTIC(report(1, 1, 1, "a1", Some(&its)))));
+    let off = |identifier| {
+        Writer::request(Code::AccountingRequest, identifier, [0; 16])
+            .integer(AttributeType::ACCT_STATUS_TYPE, 8)
+            .text(AttributeType::NAS_IDENTIFIER, "controller")
+    };
+    world.disk = false;
+    assert!(!world.account(2, off(2)));
+    assert!(!world.account(3, off(3)), "its row is still not on the disk");
+    assert_eq!(live(&mut world), []);
+    world.disk = true;
+    assert!(world.account(4, off(4)));
+    let last = world.rows.last().expect("a row");
+    assert_eq!((last.nas.as_str(), last.end_cause.as_deref()), ("attic", Some("access-point-stopped")));
+    assert!(world.account(5, off(5)));
+    assert_eq!(world.rows.len(), 2, "once");
+}
