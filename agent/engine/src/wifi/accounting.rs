@@ -152,6 +152,7 @@ impl WifiEngine {
                 self.sessions.forget(key);
                 let (id, superseded) = self.open(cx, key, report);
                 rows.extend(superseded);
+                let Some(id) = id else { return rows };
                 id
             }
         };
@@ -217,22 +218,22 @@ impl WifiEngine {
     }
 
     /// Takes up a session that an access point reports for the first time. After a Start, other sessions of the device are over:
-    /// it has roamed, or its access point forgot to say Stop.
+    /// it has roamed, or its access point forgot to say Stop. None when there is no place for it: then nothing is written down
+    /// of it before its Stop, which says all, for a row that is not followed is ended by nothing else.
     fn open(
         &mut self,
         cx: &mut Context<'_>,
         key: &AcctKey,
         report: &SessionReport<'_>,
-    ) -> (SessionId, Vec<SessionRow>) {
+    ) -> (Option<SessionId>, Vec<SessionRow>) {
         let mut session = self.adopt(cx, key, report);
         session.is_extra = !matches!(session.stage, Stage::Admitted { .. });
         let id = session.row().id;
         let began = about(cx, session.row(), Outcome::Noted, "wifi-session-began", "The device is online.".to_owned());
         let superseded = self.supersede(cx, &session);
-        self.record(began);
         // A device that is online goes before one of which nobody knows it.
         if self.sessions.is_full()
-            && let Some(stalest) = self.sessions.stalest()
+            && let Some(stalest) = self.sessions.stalest(cx.now.mono)
         {
             self.counters.sessions_crowded_out += 1;
             self.end(cx, stalest, "unreported");
@@ -241,12 +242,11 @@ impl WifiEngine {
             self.counters.sessions_shed += 1;
             let point = key.access_point.to_string();
             self.warn(cx, "wifi-sessions-many", &point, SESSIONS_MANY);
-            let mut row = session.row().clone();
-            update(&mut row, report, cx.now.stamp());
-            return (id, superseded.into_iter().chain([row]).collect());
+            return (None, superseded);
         }
+        self.record(began);
         self.sessions.insert(session);
-        (id, superseded)
+        (Some(id), superseded)
     }
 
     /// The rows of the sessions of this device that began before this one: it has roamed, or its access point forgot to say

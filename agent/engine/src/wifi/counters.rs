@@ -78,7 +78,7 @@ counters! {
     accounting_rows_unkept,
     /// Accounting that was not taken because too much waits to be written down.
     accounting_shed,
-    /// A session that is written down but not followed because too many are.
+    /// A report of a session that is not followed because too many are; it is written down when it ends.
     sessions_shed,
     /// A session that was never reported, and whose place one that was needed.
     sessions_crowded_out,

@@ -33,6 +33,11 @@ const ENDED_KEPT: Duration = Duration::from_secs(300);
 /// Ended sessions known at one time.
 const ENDED_MAX: usize = 1_024;
 
+/// Sessions that one look for room finds, so that each of many devices that need some costs a small share of a look at all.
+const STALE_KEPT: usize = 1_024;
+/// How soon it is worth a look again when the last one found all that there was: one takes about a millisecond.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// The NAS's own name of a session.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct AcctKey {
@@ -191,6 +196,10 @@ pub(super) struct Sessions {
     /// Those of them whose Start was heard.
     ended_with_start: BTreeSet<AcctKey>,
     ended_order: VecDeque<(Mono, AcctKey)>,
+    /// What the last look for room found and when that would have been forgotten, the soonest first.
+    stale: VecDeque<(Mono, SessionId)>,
+    /// When the next look is worth it.
+    look_at: Mono,
 }
 
 impl Sessions {
@@ -212,14 +221,39 @@ impl Sessions {
         self.live.len() >= SESSIONS_OF_LOGINS_MAX
     }
 
-    /// The session of which nobody knows whether it goes on, and that would be forgotten soonest.
-    pub(super) fn stalest(&self) -> Option<SessionId> {
+    /// A session of which nobody knows whether it goes on, of those that would be forgotten soonest.
+    pub(super) fn stalest(&mut self, now: Mono) -> Option<SessionId> {
+        self.next_stale().or_else(|| {
+            self.look_for_stale(now);
+            self.next_stale()
+        })
+    }
+
+    fn next_stale(&mut self) -> Option<SessionId> {
+        while let Some((until, id)) = self.stale.pop_front() {
+            if self.live.get(&id).is_some_and(|session| session.stage == Stage::Unreported { until }) {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    fn look_for_stale(&mut self, now: Mono) {
+        if now < self.look_at {
+            return;
+        }
         let until = |session: &Session| match session.stage {
             Stage::Unreported { until } => Some(until),
             Stage::Admitted { .. } | Stage::Open { .. } => None,
         };
         let unreported = self.live.iter().filter_map(|(id, session)| Some((until(session)?, *id)));
-        unreported.min().map(|(_, id)| id)
+        let mut found: Vec<_> = unreported.collect();
+        if found.len() <= STALE_KEPT {
+            self.look_at = now + LOOK_EVERY;
+        }
+        found.sort_unstable();
+        found.truncate(STALE_KEPT);
+        self.stale = found.into();
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<&Session> {

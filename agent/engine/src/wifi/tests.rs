@@ -14,4 +14,5 @@ mod resumption;
 mod roaming;
 mod simulation;
 mod terms;
+mod unfollowed;
 mod world;

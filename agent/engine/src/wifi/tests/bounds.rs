@@ -186,7 +186,7 @@ fn who_is_online_is_followed_before_who_may_be() {
     assert!(world.presence.session(never_reported).is_none());
     assert_eq!((world.engine.counters().sessions_crowded_out, world.engine.counters().sessions_shed), (1, 0));
 
-    assert!(world.account(3, report(3, 3, 4, "d4", None)), "written down, for it is true");
+    assert!(world.account(3, report(3, 3, 4, "d4", None)), "answered, or it would come again and again");
     assert_eq!(world.engine.counters().sessions_shed, 1);
     assert!(world.codes().contains(&"wifi-sessions-many"));
     assert!(world.account(4, report(4, 2, 3, "c3", None)));
