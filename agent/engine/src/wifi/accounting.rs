@@ -162,7 +162,9 @@ impl WifiEngine {
             SessionStatus::Start | SessionStatus::Stop => session.timeout + LATE_MAX,
         };
         update(session.row_mut(), report, cx.now.stamp());
+        session.is_extra |= matches!(session.stage, Stage::Unreported { .. });
         session.stage = Stage::Open { silent_at: cx.now.mono + silent_after };
+        session.repeated_until = None;
         session.start_heard |= report.status == SessionStatus::Start;
         rows.push(session.row().clone());
         self.dirty = true;
@@ -370,7 +372,7 @@ impl WifiEngine {
         self.end(cx, id, "disconnected");
     }
 
-    /// Ends what was never reported of a device at the other NASes of its access point, now that it has shown its key at this one:
+    /// Ends what is not reported of a device at the other NASes of its access point, now that it has shown its key at this one:
     /// those that send no accounting would keep one each until its Session-Timeout. Another member's is not ended, for two who
     /// share one address would be out of each other's suspension.
     pub(super) fn end_unreported_elsewhere(&mut self, cx: &mut Context<'_>, id: SessionId) {
@@ -378,10 +380,7 @@ impl WifiEngine {
         let is_left = |other: &SessionId| {
             let other = self.sessions.get(*other).filter(|other| other.row().id != id);
             other.is_some_and(|other| {
-                let is_unreported = match other.stage {
-                    Stage::Unreported { .. } => other.row().acct_session_id.is_empty(),
-                    Stage::Admitted { .. } | Stage::Open { .. } => false,
-                };
+                let is_unreported = matches!(other.stage, Stage::Unreported { .. });
                 is_unreported && other.row().access_point == row.access_point && other.row().member == row.member
             })
         };
@@ -431,9 +430,18 @@ impl WifiEngine {
                     self.dirty = true;
                 }
                 Stage::Unreported { until } if until <= now => {
-                    self.finish_session(cx, id, "unreported");
+                    let is_reported = !session.row().acct_session_id.is_empty();
+                    self.end(cx, id, if is_reported { LOST } else { "unreported" });
                 }
-                Stage::Open { silent_at } if silent_at <= now => self.end(cx, id, LOST),
+                Stage::Open { silent_at } if silent_at <= now => {
+                    match session.repeated_until.take().filter(|&until| until > now) {
+                        Some(until) => {
+                            session.stage = Stage::Unreported { until };
+                            self.dirty = true;
+                        }
+                        None => self.end(cx, id, LOST),
+                    }
+                }
                 Stage::Admitted { .. } | Stage::Unreported { .. } | Stage::Open { .. } => {}
             }
         }

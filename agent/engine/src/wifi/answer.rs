@@ -163,6 +163,7 @@ impl WifiEngine {
                 session.begin_terms(admission);
                 session.proven |= arrival.proven;
                 session.stage = refreshed(cx, session.stage, timeout, arrival.proven);
+                session.repeated_until = (!arrival.proven).then_some(cx.now.mono + timeout);
                 let row = session.row_mut();
                 row.credential = Some(admission.credential);
                 // What the Access-Accept says; a Disconnect-Request must name the session by it.

@@ -6,6 +6,8 @@
 //!                       |                              |  \--Session-Timeout--> forgotten
 //!                       +------ Accounting Start ------+--> Open --Stop, Accounting-On, silence--> ended (kept 5 minutes for a late Stop)
 //! ```
+//! One that falls silent after its device logged in again by its address goes back to Unreported: it holds no place, but can be sent
+//! away.
 //! Beside the stage, a session that has to go carries a [`Leaving`].
 
 use super::disconnect::Leaving;
@@ -120,6 +122,8 @@ pub(super) struct Session {
     pub(super) class: Option<SessionId>,
     /// It was not begun by an address alone, as far as is known: its device has shown a key here, or before a restart.
     pub(super) proven: bool,
+    /// Until when the device was let in again, by its address alone and since its access point told of it last.
+    pub(super) repeated_until: Option<Mono>,
 }
 
 impl Session {
@@ -142,6 +146,7 @@ impl Session {
             start_heard: false,
             class: None,
             proven: true,
+            repeated_until: None,
         }
     }
 

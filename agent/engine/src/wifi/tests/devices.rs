@@ -571,6 +571,32 @@ fn an_address_that_is_repeated_keeps_no_place_when_the_stop_was_lost() {
         assert!(round > 7 || world.presence.is_here(member_id(1)), "its Session-Timeout is four hours");
     }
     assert!(!world.presence.is_here(member_id(1)));
+    assert_eq!(world.presence.sessions.iter().map(|view| view.phase).collect::<Vec<_>>(), [SessionPhase::Unreported]);
+    world.pass(Duration::from_secs(5 * 3_600));
+    assert!(world.presence.sessions.is_empty());
     assert_eq!(world.rows.last().and_then(|row| row.end_cause.as_deref()), Some("lost"));
-    assert_eq!(disconnects(&world.suspend(1)).len(), 1, "it may be here all the same");
+}
+
+/// Its access point has it log in again in place, and tells nothing of it until its end.
+#[test]
+fn a_device_that_was_let_in_again_by_its_address_stays_within_reach() {
+    let mut world = world_with(AccessPointProfile::Generic, vec![registered(100, 1, mac(7))]);
+    assert_eq!(ask(&mut world, by_address(1, mac(7), None)).code, Code::AccessAccept);
+    assert!(world.account(2, report(2, 1, 7, "a1", None)));
+    world.pass(Duration::from_secs(4 * 3_600));
+    assert_eq!(ask(&mut world, by_address(3, mac(7), None)).code, Code::AccessAccept);
+    world.pass(Duration::from_secs(3_600));
+    assert!(!world.presence.is_here(member_id(1)));
+    let orders = disconnects(&world.suspend(1));
+    assert_eq!(orders.len(), 1);
+    assert_eq!(Packet::decode(&orders[0]).expect("a packet").text(AttributeType::ACCT_SESSION_ID), Some("a1"));
+    world.resume(1);
+    // Others have taken the member's places meanwhile; when it is told of again, it has to go like any that comes too late.
+    for n in 1..=2 {
+        let class = world.login(n, "user-1/1").text(AttributeType::CLASS).expect("let in, with our Class");
+        assert!(world.account(n + 10, report(n + 10, 1, n, &format!("b{n}"), Some(&class))));
+    }
+    let interim = report(4, 3, 7, "a1", None).finish(SECRET).expect("it fits");
+    assert_eq!(disconnects(&world.receive(Socket::Accounting, POINT, &interim)).len(), 1);
+    assert_eq!(last(&world).facts.get("cause").map(String::as_str), Some("device-limit"));
 }
