@@ -28,6 +28,9 @@ const STRAGGLER_MAX: Duration = Duration::from_secs(15);
 const ROUNDING_MAX: Duration = Duration::from_secs(2);
 /// The end of a session of which nothing was heard.
 const LOST: &str = "lost";
+/// The ends by Accounting-On and Accounting-Off.
+const RESTARTED: &str = "access-point-restarted";
+const STOPPED: &str = "access-point-stopped";
 
 /// Said when a device is online that cannot be followed; its next report finds room, if there is some by then.
 const SESSIONS_MANY: &str = "More devices are online than the box can keep watch over, so it could not send all of them away; look for an access point that reports sessions and never their end.";
@@ -65,11 +68,11 @@ impl WifiEngine {
             }
             AccountingRequest::AccountingOn(nas) => {
                 let nas = ended_by.insert(nas.to_string());
-                self.end_all_of(cx, &point, nas, "access-point-restarted")
+                self.end_all_of(cx, &point, nas, RESTARTED)
             }
             AccountingRequest::AccountingOff(nas) => {
                 let nas = ended_by.insert(nas.to_string());
-                self.end_all_of(cx, &point, nas, "access-point-stopped")
+                self.end_all_of(cx, &point, nas, STOPPED)
             }
         };
         self.write_for(rows, ended_by.as_deref(), Some(question));
@@ -130,7 +133,8 @@ impl WifiEngine {
             return key;
         }
         let found = class_of(report).and_then(|class| self.sessions.under_another_name(&key, report.mac, class));
-        let Some(row) = found.filter(|row| !starts_after(cx, row, report)) else { return key };
+        let is_it = |row: &&SessionRow| !starts_after(cx, row, report) && !ended_with_its_nas(row);
+        let Some(row) = found.filter(is_it) else { return key };
         if row.ended_at.is_some() || key.nas.is_empty() {
             return AcctKey::of(row);
         }
@@ -448,18 +452,17 @@ impl WifiEngine {
     }
 }
 
-/// Whether the device has shown more than its address, which is all that a registered one has.
+/// Whether the device has shown more than its address. With a key it always has, a registered device has nothing else, and with
+/// the passphrase it depends on how its access point asked.
 fn is_proven(cx: &Context<'_>, session: &Session) -> bool {
     let credential = session.row().credential.and_then(|credential| cx.snapshot.credentials.get(&credential));
     match credential.map(|credential| &credential.kind) {
+        Some(CredentialKind::WifiKey { .. } | CredentialKind::DeviceCertificate { .. }) => true,
+        Some(CredentialKind::WifiPassphrase { .. }) => session.proven,
         Some(
-            CredentialKind::WifiKey { .. }
-            | CredentialKind::DeviceCertificate { .. }
-            | CredentialKind::WifiPassphrase { .. }
-            | CredentialKind::Badge { .. }
-            | CredentialKind::PrintToken { .. },
-        ) => session.proven,
-        Some(CredentialKind::RegisteredDevice { .. }) | None => false,
+            CredentialKind::RegisteredDevice { .. } | CredentialKind::Badge { .. } | CredentialKind::PrintToken { .. },
+        )
+        | None => false,
     }
 }
 
@@ -482,6 +485,12 @@ fn age_of(report: &SessionReport<'_>) -> Duration {
 fn starts_after(cx: &Context<'_>, row: &SessionRow, report: &SessionReport<'_>) -> bool {
     let starts = report.status == SessionStatus::Start;
     starts && cx.now.stamp() - age_of(report) > row.started_at + ROUNDING_MAX
+}
+
+/// Whether a session was only ended because its NAS told that it starts or stops: one that is reported under another name had left
+/// that NAS before.
+fn ended_with_its_nas(ended: &SessionRow) -> bool {
+    ended.end_cause.as_deref().is_some_and(|cause| [RESTARTED, STOPPED].contains(&cause))
 }
 
 /// Whether a report is of another session than the one which ended under the same name: it began after that, and not so soon

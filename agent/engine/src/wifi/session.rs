@@ -120,7 +120,7 @@ pub(super) struct Session {
     /// The Class that its access point gave when it reported it first: a device that came back without a login has that of an
     /// earlier session.
     pub(super) class: Option<SessionId>,
-    /// It was not begun by an address alone, as far as is known: its device has shown a key here, or before a restart.
+    /// Its device has shown a key or a handshake in a login of this session.
     pub(super) proven: bool,
     /// Until when the device was let in again, by its address alone and since its access point told of it last.
     pub(super) repeated_until: Option<Mono>,
@@ -145,7 +145,7 @@ impl Session {
             is_extra: false,
             start_heard: false,
             class: None,
-            proven: true,
+            proven: false,
             repeated_until: None,
         }
     }

@@ -539,6 +539,24 @@ fn a_copied_address_does_not_take_a_session_over_from_its_key() {
     }
 }
 
+/// Nor does a second session of the same login, which has its Class.
+#[test]
+fn what_follows_a_login_by_address_has_shown_no_more_than_it() {
+    let mut world =
+        world_with(AccessPointProfile::Generic, vec![passphrase(100, 1, Some(mac(1)), "its own one", [9; 32])]);
+    let class = world.login(1, "user-1/1").text(AttributeType::CLASS).expect("let in, with our Class");
+    assert!(world.account(1, report(1, 1, 1, "a1", Some(&class))));
+    let accept = ask(&mut world, by_address(2, mac(1), Some(SSID)));
+    let class = accept.text(AttributeType::CLASS).expect("let in, with our Class");
+    for (identifier, acct) in [(3, "b1"), (4, "b2"), (5, "b3")] {
+        assert!(world.account(identifier, report(identifier, 1, 1, acct, Some(&class))));
+    }
+    world.pass(Duration::from_secs(1));
+    let mut live: Vec<&str> = world.presence.sessions.iter().map(|view| view.row.acct_session_id.as_str()).collect();
+    live.sort_unstable();
+    assert_eq!(live, ["a1", "b3"]);
+}
+
 /// Its access point says no Class, as hostapd does without 802.1X: a Start is of the login that waits for it.
 #[test]
 fn a_start_without_class_is_of_the_newest_login_that_holds_a_place() {

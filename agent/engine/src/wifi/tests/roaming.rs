@@ -75,6 +75,23 @@ fn a_session_that_came_without_a_login_goes_on_under_another_name_too() {
     assert_eq!(ids(&world.rows), 2);
 }
 
+/// The radio that a device has left starts anew before the one where it is by now has told of it.
+#[test]
+fn a_device_is_still_online_when_where_it_was_restarts() {
+    for status in [7, 8] {
+        let mut world = World::new();
+        let its = class(&mut world, 1);
+        assert!(world.account(1, ATTIC(report(1, 1, 1, "a1", Some(&its)))));
+        world.pass(Duration::from_secs(60));
+        let on = Writer::request(Code::AccountingRequest, 2, [0; 16]).integer(AttributeType::ACCT_STATUS_TYPE, status);
+        assert!(world.account(2, ATTIC(on)));
+        assert_eq!(live(&mut world), []);
+        assert!(world.account(3, after(CELLAR(report(3, 3, 1, "a1", Some(&its))), 61)));
+        assert_eq!(live(&mut world), [("cellar".to_owned(), "a1".to_owned())]);
+        assert_eq!(disconnects(&world.suspend(1)).len(), 1);
+    }
+}
+
 #[test]
 fn nases_that_number_alike_stay_apart_when_a_device_goes_from_one_to_the_other() {
     let mut world = World::new();
