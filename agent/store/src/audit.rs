@@ -93,9 +93,34 @@ pub(crate) fn base(db: &Connection) -> Result<(i64, Hash), StoreError> {
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// Appends a row; its number.
-pub(crate) fn append(db: &Connection, chain: Chain, record: &Record, actor: Option<Actor>) -> Result<i64, StoreError> {
-    let (last, prev_hash) = head(db)?;
+/// Appends a row.
+pub(crate) fn append(db: &Connection, chain: Chain, record: &Record, actor: Option<Actor>) -> Result<(), StoreError> {
+    append_after(db, chain, head(db)?, record, actor).map(drop)
+}
+
+/// Appends decisions, one after the other; `then` is called after each, with its number.
+pub(crate) fn append_all(
+    db: &Connection,
+    chain: Chain,
+    records: &[Record],
+    mut then: impl FnMut(i64) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut last = head(db)?;
+    for record in records {
+        last = append_after(db, chain, last, record, None)?;
+        then(last.0)?;
+    }
+    Ok(())
+}
+
+/// Appends a row to a chain that ends so; how it ends then.
+fn append_after(
+    db: &Connection,
+    chain: Chain,
+    (last, prev_hash): (i64, Hash),
+    record: &Record,
+    actor: Option<Actor>,
+) -> Result<(i64, Hash), StoreError> {
     let seq = last + 1;
     let mut salts = BTreeMap::new();
     let mut commitments = BTreeMap::new();
@@ -113,7 +138,7 @@ pub(crate) fn append(db: &Connection, chain: Chain, record: &Record, actor: Opti
     for (field, value) in &record.personal {
         personal.execute(params![seq, field, value.0, salts[field]])?;
     }
-    Ok(seq)
+    Ok((seq, hash))
 }
 
 fn text_of(record: &Record, actor: Option<Actor>, commitments: BTreeMap<String, String>) -> Result<String, StoreError> {
@@ -239,10 +264,6 @@ fn commit(salt: &[u8], value: &[u8]) -> Hash {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

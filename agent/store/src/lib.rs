@@ -10,6 +10,7 @@ mod anchor;
 mod apply;
 mod audit;
 mod connection;
+mod decisions;
 mod error;
 mod history;
 mod intents;
@@ -39,6 +40,7 @@ pub use verify::{Finding, VerifyReport, verify};
 use anchor::{ANCHOR_EVERY, Anchor};
 use audit::Chain;
 use connection::{CORE, EVENTS, Readers};
+use decisions::Decisions;
 use policy::snapshot::Loaded;
 use policy::{Record, SessionRow, print::JobRecord};
 use room::Room;
@@ -46,7 +48,7 @@ use start::Started;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 use values::{CredentialId, MacAddress, MemberId, Secret, Timestamp};
@@ -56,11 +58,13 @@ use writer::{Pace, Urgency, Writer};
 const CORE_GROUP_MAX: usize = 64;
 /// Writes that may wait: some seconds of a busy box on a slow SD card. More are refused, and said so.
 const CORE_QUEUE_MAX: usize = 1_024;
-/// A batch of events, and how long its first one waits (DESIGN 6).
-const EVENTS_GROUP_MAX: usize = 256;
+/// A batch of events that is written without waiting for more, and how long its first one waits (DESIGN 6).
+const EVENTS_BATCH: usize = 256;
 const EVENTS_LINGER: Duration = Duration::from_secs(1);
 /// Events that may wait: ten seconds at 400 a second, some 4 MiB. More are dropped and counted.
 const EVENTS_QUEUE_MAX: usize = 4_096;
+/// Steps that may wait for events.db: one or two for events, and what operators and retention want.
+const EVENTS_STEPS_MAX: usize = 256;
 /// Both databases of a data folder, open for this process alone.
 #[derive(Debug)]
 pub struct Store {
@@ -70,7 +74,7 @@ pub struct Store {
     events: Arc<Writer>,
     core_readers: Readers,
     events_readers: Readers,
-    events_dropped: Arc<AtomicU64>,
+    decisions: Arc<Decisions>,
     room: Arc<Room>,
     /// Held for as long as the store is open; the kernel lets go of it when the process dies.
     _lock: File,
@@ -91,8 +95,8 @@ impl Store {
             anchor_every: ANCHOR_EVERY,
         };
         let events_pace = Pace {
-            queue_max: EVENTS_QUEUE_MAX,
-            group_max: EVENTS_GROUP_MAX,
+            queue_max: EVENTS_STEPS_MAX,
+            group_max: EVENTS_STEPS_MAX,
             linger: EVENTS_LINGER,
             anchor_every: ANCHOR_EVERY,
         };
@@ -103,7 +107,7 @@ impl Store {
             events: Arc::new(Writer::spawn("store-events", events, events_pace, Anchor::new(Chain::Events, dir))?),
             core_readers: Readers::new(CORE, dir.to_owned()),
             events_readers: Readers::new(EVENTS, dir.to_owned()),
-            events_dropped: Arc::default(),
+            decisions: Arc::default(),
             room: Arc::default(),
             _lock: lock,
         };
@@ -244,28 +248,36 @@ impl Store {
     /// counted in [`Store::events_dropped`] as well.
     pub fn record(&self, record: Record) -> bool {
         if self.room.is_closed.load(Ordering::Relaxed) {
-            self.events_dropped.fetch_add(1, Ordering::Relaxed);
+            self.decisions.drop_some(1);
             return false;
         }
-        let dropped = Arc::clone(&self.events_dropped);
-        let room = Arc::clone(&self.room);
+        let Some(waiting) = self.decisions.put(record) else { return false };
+        // The first one has a step that writes all that lie there when it runs; whoever fills a batch does not let it wait.
+        match waiting {
+            1 => self.write_decisions(Urgency::Batched),
+            EVENTS_BATCH => self.write_decisions(Urgency::Now),
+            _ => {}
+        }
+        true
+    }
+
+    fn write_decisions(&self, urgency: Urgency) {
+        let (decisions, room) = (Arc::clone(&self.decisions), Arc::clone(&self.room));
+        let done = Arc::clone(&self.decisions);
         self.events.submit(
-            Urgency::Batched,
-            move |db| room.keep_within(db, audit::append(db, Chain::Events, &record, None)?),
-            move |outcome| {
-                if let Err(error) = outcome
-                    && dropped.fetch_add(1, Ordering::Relaxed) == 0
-                {
-                    tracing::warn!(%error, "events are being dropped");
-                }
+            urgency,
+            move |db| {
+                let batch = decisions.take();
+                audit::append_all(db, Chain::Events, &batch, |appended| room.keep_within(db, appended))
             },
-        )
+            move |outcome| done.written(outcome),
+        );
     }
 
     /// Decisions that were taken and not written down, since the start.
     #[must_use]
     pub fn events_dropped(&self) -> u64 {
-        self.events_dropped.load(Ordering::Relaxed)
+        self.decisions.dropped()
     }
 
     /// Stops recording decisions, or takes it up again: while the disk is nearly full, its last room is for what must be
