@@ -115,7 +115,9 @@ impl World {
             let password = text(&ask(&["device", "add", name, "--profile", profile])?, "password")?;
             Ok(Account { address: address(&listening, "mqtt")?, tls: Some(tls.clone()), device: name.into(), password })
         };
-        let relay = Relay::start(device("relay-street", "shelly-gen2")?);
+        // There before anybody is asked to present a badge.
+        let account = device("relay-street", "shelly-gen2")?;
+        let relay = tokio::task::block_in_place(|| Relay::connected(account));
         let reader = device("reader-street", "reader")?;
         let printer = Printer::start_on(PRINTER.into(), Behaviour { page_ms: PAGE_MS, ..Behaviour::default() }).await?;
         let (auth, acct) = (address(&listening, "radius_auth")?, address(&listening, "radius_acct")?);
